@@ -1,0 +1,130 @@
+"""What can go wrong, by whose move it is next.
+
+A row that is wrong is no error but a `Reject`, a value.  Everything else that stops something is one
+of these, and carries the sentence that a person reads.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class NotAccepted(Exception):
+    """An upload that does not become a delivery."""
+
+    text: ClassVar[str]  # one plain sentence for the sender
+    hint: ClassVar[str] = ""  # what to do next
+
+    def __str__(self) -> str:
+        detail = super().__str__()
+        return " ".join(part for part in (self.text, detail, self.hint) if part)
+
+
+class Refused(NotAccepted):
+    """The sender must change something; the same again would be refused again (5yz)."""
+
+
+class TryLater(NotAccepted):
+    """Nothing is wrong with what was sent; we cannot take it now (4yz)."""
+
+
+class NoSpace(TryLater):
+    text = "There is no space left for new files."
+    hint = "Please send it again later."
+
+
+class SpoolFailing(TryLater):
+    text = "The file could not be stored."
+    hint = "Please send it again later."
+
+
+class UploadBusy(TryLater):
+    text = "Another session is writing this file."
+    hint = "Wait until it has ended, or send it under another name."
+
+
+class TooManySessions(TryLater):
+    text = "There are too many sessions."
+    hint = "Please try again later."
+
+
+class TooLarge(Refused):
+    text = "The file is larger than this server takes."
+
+
+class BadName(Refused):
+    text = "This file name cannot be used:"
+
+
+class NoSuchFile(Refused):
+    text = "There is no such file."
+
+
+class NoFolders(Refused):
+    text = "There are no folders here."
+    hint = "Put the file into the root folder."
+
+
+class Incomplete(Refused):
+    text = "Parts of the file are missing."
+    hint = "Send the whole file, then close it."
+
+
+class NameChangeRefused(Refused):
+    text = "Files that were sent cannot be renamed."
+    hint = "To correct data, send a file with the same transaction IDs."
+
+
+class DeleteRefused(Refused):
+    text = "Files that were sent cannot be deleted."
+    hint = "To correct data, send a file with the same transaction IDs."
+
+
+class FolderRefused(Refused):
+    text = "Folders cannot be made or removed here."
+    hint = "Put the file into the root folder."
+
+
+class LinkRefused(Refused):
+    text = "Links cannot be made here."
+    hint = "Put the file itself into the root folder."
+
+
+class LoginRefused(Refused):
+    text = "The user name, password or key is not right."
+
+
+class UnknownAddress(Refused):
+    text = "There is no such address here."
+
+
+class SenderRefused(Refused):
+    text = "This sender may not send to this address."
+
+
+class BadMail(Refused):
+    text = "The mail cannot be read."
+
+
+class NotOneAttachment(Refused):
+    text = "A mail must carry exactly one CSV file."
+
+
+class SpoolInUse(Exception):
+    """Another daemon works on this state folder."""
+
+
+class StoreAway(Exception):
+    """The database cannot be used now; the same may work later."""
+
+
+class StoreUnusable(Exception):
+    """The database cannot be used until a person changes something: a bad URL, a newer schema."""
+
+
+class HoldFile(Exception):
+    """The file as a whole cannot be imported; the text says why, for a person.
+
+    Raised before the first row of the file was handed on, or while it is read; then what was handed
+    on before must not be kept.
+    """
