@@ -1,0 +1,63 @@
+"""The folder tree of the spool: every file name in it is made here.
+
+version                          the layout's number
+lock                             held by the daemon that works here
+sequence                         the last sequence taken
+incoming/CUSTOMER/TOKEN/         an upload: data, upload (its note)
+accepted/000000/000000000017/    a delivery: data, upload, envelope; a thousand to a folder
+roots/CUSTOMER/NAME              what the customer sees under NAME: a link whose text is a delivery
+mail/ab/DIGEST/TOKEN.eml         a message as it came, TOKEN.json its note; DIGEST of its Message-ID
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+VERSION: Final = 1
+PER_FOLDER: Final = 1000  # deliveries
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where everything lies below *root*."""
+
+    root: Path
+
+    @property
+    def version(self) -> Path:
+        return self.root / "version"
+
+    @property
+    def lock(self) -> Path:
+        return self.root / "lock"
+
+    @property
+    def sequence(self) -> Path:
+        return self.root / "sequence"
+
+    @property
+    def incoming(self) -> Path:
+        return self.root / "incoming"
+
+    @property
+    def accepted(self) -> Path:
+        return self.root / "accepted"
+
+    @property
+    def roots(self) -> Path:
+        return self.root / "roots"
+
+    @property
+    def mail(self) -> Path:
+        return self.root / "mail"
+
+    def delivery(self, sequence: int) -> Path:
+        return self.accepted / f"{sequence // PER_FOLDER:06}" / f"{sequence:012}"
+
+
+def token() -> str:
+    """A name that nothing else here has; later ones need not sort behind earlier ones."""
+    return secrets.token_hex(8)

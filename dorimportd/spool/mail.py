@@ -1,0 +1,131 @@
+"""Messages as they came: every one is kept, also one that was refused.
+
+A message lies in a folder named by the digest of its Message-ID, so that all copies of one message lie
+together: the one that carried a delivery, and the one that came to the archive address.
+
+    TOKEN.eml    the message, byte for byte
+    TOKEN.json   its note: who sent it to whom, and what became of it
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from dorimportd.errors import SpoolFailing, TooLarge
+from dorimportd.spool.durable import make_folder, replace, sync_folder, write_synced
+from dorimportd.spool.layout import Layout, token
+from dorimportd.spool.upload import Room, because
+
+
+@dataclass(frozen=True, slots=True)
+class MailNote:
+    """What is known of a kept message besides its bytes."""
+
+    message_id: str
+    reverse_path: str
+    forward_paths: tuple[str, ...]
+    archive: bool  # it came to the archive address (too)
+    peer: str
+    received_at: str  # ISO 8601, UTC
+    size: int  # bytes
+    deliveries: tuple[int, ...] = ()  # sequences
+    refusal: str | None = None  # what the sender was told
+
+
+@dataclass(frozen=True, slots=True)
+class KeptMail:
+    """A message that is kept, with its note."""
+
+    path: Path  # of the .eml file
+    note: MailNote
+
+    def settle(self, note: MailNote) -> None:
+        """Write what became of it.  Raises SpoolFailing."""
+        try:
+            replace(self.path.with_suffix(".json"), note_text(note))
+        except OSError as error:
+            raise because(error) from error
+
+
+class MailUpload:
+    """A message arriving, in a file of its own as its bytes come."""
+
+    def __init__(self, layout: Layout, *, room: Room) -> None:
+        self._layout = layout
+        self._room = room
+        self.path = layout.incoming / f"{token()}.eml"
+        self.size = 0  # bytes
+        try:
+            room.check(layout.incoming)
+            self._file = self.path.open("xb", buffering=0)
+        except OSError as error:
+            raise because(error) from error
+
+    def write(self, content: bytes) -> None:
+        """Add *content*.  Raises TooLarge, NoSpace or SpoolFailing."""
+        if self.size + len(content) > self._room.largest:
+            raise TooLarge
+        try:
+            view = memoryview(content)
+            while view:
+                view = view[self._file.write(view) :]
+        except OSError as error:
+            raise because(error) from error
+        self.size += len(content)
+
+    def keep(self, note: MailNote) -> KeptMail:
+        """Put the message among those that are kept.
+
+        On return message, note and directory entries are on the disk.  Raises NoSpace or SpoolFailing.
+        """
+        folder = mail_folder(self._layout, note.message_id)
+        target = folder / self.path.name
+        try:
+            os.fsync(self._file.fileno())
+            self._file.close()
+            make_folder(folder.parent)
+            make_folder(folder)
+            write_synced(target.with_suffix(".json"), note_text(note))
+            self.path.rename(target)
+            sync_folder(folder)
+        except OSError as error:
+            raise because(error) from error
+        return KeptMail(target, note)
+
+    def drop(self) -> None:
+        """Remove what came: the connection was lost before the message ended, or it is too large."""
+        self._file.close()
+        self.path.unlink(missing_ok=True)
+
+
+def mail_folder(layout: Layout, message_id: str) -> Path:
+    """Where all copies of the message lie."""
+    digest = hashlib.sha256(message_id.encode("utf-8", "surrogateescape")).hexdigest()
+    return layout.mail / digest[:2] / digest
+
+
+def copies(layout: Layout, message_id: str) -> Iterator[KeptMail]:
+    """All copies of a message that are kept, the oldest first."""
+    folder = mail_folder(layout, message_id)
+    found = [KeptMail(path, read_note(path.with_suffix(".json"))) for path in folder.glob("*.eml")]
+    yield from sorted(found, key=lambda each: each.note.received_at)
+
+
+def note_text(note: MailNote) -> str:
+    return json.dumps(asdict(note), ensure_ascii=False, indent=1) + "\n"
+
+
+def read_note(path: Path) -> MailNote:
+    """The note in the file *path*.  Raises SpoolFailing."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        for key in ("forward_paths", "deliveries"):
+            values[key] = tuple(values[key])
+        return MailNote(**values)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SpoolFailing(f"The note of a mail cannot be read: {path}: {error}.") from error

@@ -1,0 +1,90 @@
+"""What a customer sees: for each name the newest delivery of that name, as it was sent.
+
+roots/CUSTOMER/NAME is a symbolic link whose text is "SEQUENCE SIZE TIME" and leads nowhere: one read
+tells all, a million names cost no memory, and what becomes of the delivery's bytes (imported,
+compressed, gone) changes nothing here.  Links are derived from the envelopes and not synced one by
+one; a start makes those that a power cut took.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from dorimportd.spool.durable import sync_folder
+from dorimportd.spool.layout import Layout, token
+from dorimportd.words import Delivery
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file in a customer's root folder."""
+
+    name: str
+    size: int  # bytes
+    modified_at: int  # seconds since 1970-01-01 UTC
+    sequence: int | None  # None while it is not complete
+
+
+class Roots:
+    """The root folders of all customers."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._lock = threading.Lock()
+
+    def put(self, delivery: Delivery) -> None:
+        """Show *delivery* under its name, unless a newer one is there.  Raises OSError."""
+        with self._lock:
+            self._put(delivery)
+
+    def _put(self, delivery: Delivery) -> None:
+        envelope = delivery.envelope
+        there = self.get(envelope.customer, envelope.name)
+        if there is not None and there.sequence is not None and there.sequence > delivery.sequence:
+            return
+        new = self._layout.roots / f".{token()}"
+        new.symlink_to(f"{delivery.sequence} {envelope.size} {int(envelope.received_at.timestamp())}")
+        folder = self._layout.roots / envelope.customer
+        folder.mkdir(mode=0o750, exist_ok=True)
+        new.rename(folder / envelope.name)
+
+    def get(self, customer: str, name: str) -> Entry | None:
+        """The entry *name*, None when there is none."""
+        try:
+            return entry(name, os.readlink(self._layout.roots / customer / name))
+        except FileNotFoundError:
+            return None
+
+    def all(self, customer: str) -> Iterator[Entry]:
+        """All entries of *customer*, in no order."""
+        folder = self._layout.roots / customer
+        if folder.is_dir():
+            with os.scandir(folder) as found:
+                for each in found:
+                    yield entry(each.name, os.readlink(each.path))
+
+    def sync(self) -> None:
+        """On return all that is shown is on the disk.  Raises OSError."""
+        for folder in self._folders():
+            sync_folder(folder)
+
+    def put_all(self, deliveries: Iterable[Delivery]) -> None:
+        """Show each of *deliveries*, and remove what a crash left half made.  Raises OSError."""
+        for left in self._layout.roots.glob(".[0-9a-f]*"):
+            left.unlink()
+        for delivery in deliveries:
+            self.put(delivery)
+        self.sync()
+
+    def _folders(self) -> list[Path]:
+        return [self._layout.roots, *(each for each in self._layout.roots.iterdir() if each.is_dir())]
+
+
+def entry(name: str, text: str) -> Entry:
+    """The entry that the link *name* with *text* stands for."""
+    sequence, size, modified_at = text.split()
+    return Entry(name, int(size), int(modified_at), int(sequence))

@@ -1,0 +1,330 @@
+"""The spool as the other rooms see it: uploads begin here, deliveries are found here.
+
+One Spool for a process; its methods may be called from any thread.  Only the daemon holds the lock;
+the command line works beside it, since a sequence is taken across processes.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+from dorimportd.errors import NoSuchFile, SpoolFailing, SpoolInUse, UploadBusy
+from dorimportd.spool.accept import Sequence, accept, read_envelope
+from dorimportd.spool.durable import make_folder, sync_file
+from dorimportd.spool.layout import PER_FOLDER, VERSION, Layout, token
+from dorimportd.spool.mail import KeptMail, MailUpload, copies
+from dorimportd.spool.names import check_name, final_name
+from dorimportd.spool.roots import Entry, Roots
+from dorimportd.spool.upload import Note, Room, Upload, because, resumable_size
+from dorimportd.words import Channel, Delivery
+
+
+class Spool:
+    """The folder tree at *root*, made where it is missing.
+
+    Raises SpoolFailing when it cannot be used, with the reason.
+    """
+
+    def __init__(self, root: Path, *, room: Room) -> None:
+        self.layout = Layout(root)
+        self.room = room
+        self.sequence = Sequence(self.layout)
+        self.roots = Roots(self.layout)
+        self._open: dict[Path, Upload] = {}
+        self._lock = threading.Lock()
+        self._held: IO[str] | None = None
+        self._unshown: list[Delivery] = []
+        try:
+            self._make()
+        except OSError as error:
+            raise SpoolFailing(f"{root}: {error.strerror}.") from error
+
+    # The house: made once, held by one daemon.
+
+    def _make(self) -> None:
+        self.layout.root.mkdir(mode=0o750, parents=True, exist_ok=True)
+        if not self.layout.version.exists():
+            self.layout.version.write_text(f"{VERSION}\n")
+            sync_file(self.layout.version)
+        for folder in (self.layout.incoming, self.layout.accepted, self.layout.roots, self.layout.mail):
+            make_folder(folder)
+        if int(self.layout.version.read_text()) != VERSION:
+            raise SpoolFailing(f"{self.layout.root} was written by another version of dorimportd.")
+        if not self.layout.sequence.exists():
+            self.sequence.recover()
+
+    def hold(self) -> None:
+        """Work here as the only daemon.  Raises SpoolInUse."""
+        held = self.layout.lock.open("a")
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            held.close()
+            raise SpoolInUse(f"another dorimportd works on {self.layout.root}") from error
+        self._held = held
+
+    def release(self) -> None:
+        """Let another daemon work here."""
+        if self._held is not None:
+            self._held.close()
+            self._held = None
+
+    def recover(self) -> int:
+        """Mend what a crash left: call it once at a start, holding the lock.
+
+        Returns the number of unfinished uploads, which are kept for resuming.  Raises SpoolFailing.
+        """
+        try:
+            self.sequence.recover()
+            for left in self.layout.incoming.glob("*.eml"):
+                left.unlink()  # its sender got no 250
+            for left in self.layout.incoming.glob("*/*/envelope"):
+                left.unlink()
+            last = self.sequence.last()
+            shown = last // PER_FOLDER * PER_FOLDER - 1  # those before were synced when the folder was full
+            self.roots.put_all(self.delivery(n) for n in self.sequences(max(0, shown - PER_FOLDER)))
+        except OSError as error:
+            raise because(error) from error
+        return sum(1 for _ in self.layout.incoming.glob("*/*"))
+
+    # Uploads.
+
+    def begin(self, customer: str, name: str, *, channel: Channel, peer: str) -> Upload:
+        """A new upload of *name*; one of that name that nobody writes any more is dropped.
+
+        Raises BadName, NoSpace or SpoolFailing.
+        """
+        check_name(name)
+        for folder, note in self._unfinished(customer):
+            if note.name == name:
+                self._drop_unless_open(folder)
+        folder = self.layout.incoming / customer / token()
+        note = Note(name, channel, peer, datetime.now(UTC).isoformat())
+        try:
+            self.room.check(self.layout.incoming)
+            folder.mkdir(mode=0o750, parents=True)
+            note.write(folder)
+            return self._opened(folder, customer, note)
+        except OSError as error:
+            raise because(error) from error
+
+    def resume(self, customer: str, name: str) -> Upload:
+        """The unfinished upload of *name*, to go on with.
+
+        Raises NoSuchFile when there is none, UploadBusy when another session writes it, SpoolFailing.
+        """
+        folder, note = self._find(customer, name)
+        with self._lock:
+            if folder in self._open:
+                raise UploadBusy
+        try:
+            upload = self._opened(folder, customer, note)
+        except OSError as error:
+            raise because(error) from error
+        try:
+            upload.resume()
+        except SpoolFailing:
+            self.put_down(upload)
+            raise
+        return upload
+
+    def put_down(self, upload: Upload) -> None:
+        """Nobody writes *upload* any more; it is kept for resuming, unless it is empty or broken."""
+        try:
+            upload.close()
+        finally:
+            with self._lock:
+                self._open.pop(upload.folder, None)
+        if upload.broken or (upload.size == 0 and final_name(upload.note.name) is None):
+            upload.drop()
+
+    def drop(self, upload: Upload) -> None:
+        """Nobody writes *upload* any more, and it is of no use."""
+        with self._lock:
+            self._open.pop(upload.folder, None)
+        upload.drop()
+
+    def accept(
+        self,
+        upload: Upload,
+        *,
+        name: str | None = None,
+        received_at: datetime | None = None,
+        message_id: str | None = None,
+    ) -> Delivery:
+        """Turn *upload* into a delivery under *name*; see accept.accept, also for what it raises.
+
+        An upload that is not accepted is kept for resuming.
+        """
+        try:
+            delivery = accept(
+                upload,
+                name=check_name(name or upload.note.name),
+                channel=upload.note.channel,
+                peer=upload.note.peer,
+                received_at=received_at or datetime.now(UTC),
+                message_id=message_id,
+                sequence=self.sequence,
+                layout=self.layout,
+            )
+        except BaseException:
+            self.put_down(upload)
+            raise
+        with self._lock:
+            self._open.pop(upload.folder, None)
+        self._show(delivery)
+        return delivery
+
+    def _show(self, delivery: Delivery) -> None:
+        """Put it into the customer's root.
+
+        It is accepted already, so a disk that refuses does not undo it: it is shown with the next one.
+        """
+        with self._lock:
+            unshown = [*self._unshown, delivery]
+            self._unshown = []
+        try:
+            for each in unshown:
+                self.roots.put(each)
+            if delivery.sequence % PER_FOLDER == 0:
+                self.roots.sync()
+        except OSError:
+            with self._lock:
+                self._unshown += unshown
+
+    def _opened(self, folder: Path, customer: str, note: Note) -> Upload:
+        upload = Upload(folder, customer, note, room=self.room)
+        with self._lock:
+            self._open[folder] = upload
+        return upload
+
+    def _drop_unless_open(self, folder: Path) -> None:
+        with self._lock:
+            if folder in self._open:
+                return
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def _unfinished(self, customer: str) -> Iterator[tuple[Path, Note]]:
+        """Uploads of *customer*, the newest last; one whose note was cut by a crash is passed over."""
+        found = []
+        for folder in (self.layout.incoming / customer).glob("*"):
+            try:
+                found.append((folder, Note.read(folder)))
+            except (OSError, ValueError, KeyError):
+                continue  # it was accepted or dropped meanwhile, or has no note: age removes it
+        yield from sorted(found, key=lambda each: each[1].began_at)
+
+    def _find(self, customer: str, name: str) -> tuple[Path, Note]:
+        for folder, note in reversed(list(self._unfinished(customer))):
+            if note.name == name:
+                return folder, note
+        raise NoSuchFile
+
+    # What a customer sees.
+
+    def entries(self, customer: str) -> list[Entry]:
+        """The root folder of *customer*, by name: what was sent, and what is not complete yet."""
+        found = {each.name: each for each in self.roots.all(customer)}
+        found |= {each.name: each for each in self._partial(customer)}
+        return sorted(found.values(), key=lambda each: each.name)
+
+    def entry(self, customer: str, name: str) -> Entry:
+        """One file of the root folder.  Raises NoSuchFile."""
+        partial = [each for each in self._partial(customer) if each.name == name]
+        found = partial[-1] if partial else self.roots.get(customer, name)
+        if found is None:
+            raise NoSuchFile
+        return found
+
+    def open(self, customer: str, name: str) -> IO[bytes]:
+        """The bytes of one file of the root folder, for reading.  Raises NoSuchFile or SpoolFailing."""
+        there = self.entry(customer, name)
+        if there.sequence is not None:
+            return self.open_delivery(there.sequence)
+        folder, _ = self._find(customer, name)
+        try:
+            return (folder / "data").open("rb", buffering=0)
+        except OSError as error:
+            raise because(error) from error
+
+    def waits_for(self, customer: str, name: str) -> bool:
+        """Whether an unfinished upload under a temporary name will become *name*."""
+        return any(final_name(each.name) == name for each in self._partial(customer))
+
+    def _partial(self, customer: str) -> Iterator[Entry]:
+        for folder, note in self._unfinished(customer):
+            with self._lock:
+                upload = self._open.get(folder)
+            try:
+                status = (folder / "data").stat()
+                size = resumable_size(folder) if upload is None else upload.size
+            except (OSError, ValueError):
+                continue  # it was accepted or dropped meanwhile
+            yield Entry(note.name, size, int(status.st_mtime), None)
+
+    # Deliveries.
+
+    def sequences(self, after: int = 0) -> Iterator[int]:
+        """The sequence of every delivery above *after*, in order; none below the last one is missed.
+
+        Raises OSError.
+        """
+        last = self.sequence.last()
+        for folder in range((after + 1) // PER_FOLDER, last // PER_FOLDER + 1):
+            path = self.layout.delivery(folder * PER_FOLDER).parent
+            if path.is_dir():
+                # A listing may have a name that came during it and miss one that came before that.
+                yield from sorted(n for each in path.iterdir() if after < (n := int(each.name)) <= last)
+
+    def delivery(self, sequence: int) -> Delivery:
+        """One delivery.  Raises NoSuchFile, or SpoolFailing when its envelope cannot be read."""
+        try:
+            text = (self.layout.delivery(sequence) / "envelope").read_text(encoding="utf-8")
+        except FileNotFoundError as error:
+            raise NoSuchFile(f"There is no delivery {sequence}.") from error
+        except OSError as error:
+            raise because(error) from error
+        return Delivery(sequence, read_envelope(text))
+
+    def open_delivery(self, sequence: int) -> IO[bytes]:
+        """The bytes of a delivery.  Raises NoSuchFile or SpoolFailing."""
+        try:
+            return (self.layout.delivery(sequence) / "data").open("rb")
+        except FileNotFoundError as error:
+            raise NoSuchFile(f"The bytes of delivery {sequence} are gone.") from error
+        except OSError as error:
+            raise because(error) from error
+
+    # Mail.
+
+    def begin_mail(self, *, largest: int) -> MailUpload:
+        """A message arriving, of at most *largest* bytes.  Raises NoSpace or SpoolFailing."""
+        return MailUpload(self.layout, room=Room(largest, self.room.free_floor))
+
+    def mails(self, message_id: str) -> Iterator[KeptMail]:
+        """All kept copies of a message, the oldest first.  Raises SpoolFailing."""
+        return copies(self.layout, message_id)
+
+    # Leftovers.
+
+    def drop_unfinished(self, before: datetime) -> int:
+        """Remove uploads that nobody writes and whose last byte came before *before*; their number."""
+        dropped = 0
+        for folder in self.layout.incoming.glob("*/*"):
+            with self._lock:
+                if folder in self._open:
+                    continue
+            try:
+                touched = max(each.stat().st_mtime for each in (folder, *folder.iterdir()))
+            except FileNotFoundError:
+                continue
+            if touched < before.timestamp():
+                shutil.rmtree(folder, ignore_errors=True)
+                dropped += 1
+        return dropped

@@ -1,0 +1,242 @@
+"""Bytes arriving: an upload is a folder in incoming/ until it becomes a delivery or is dropped.
+
+    file     holds
+    data     the bytes, at their offsets
+    upload   the note: name, channel, peer, when it began
+    gap      only while bytes came ahead of their turn: the size up to which all bytes are there
+
+Half an upload never looks whole: only `accept` makes a delivery of it, and it refuses one that has a
+gap.  Everything here blocks on the disk and runs on a worker thread, for one upload on one at a time.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from dorimportd.errors import Incomplete, NoSpace, NotAccepted, SpoolFailing, TooLarge
+from dorimportd.words import Channel
+
+SPACE_CHECKED_EVERY: Final = 16 << 20  # bytes written
+READ_SIZE: Final = 1 << 20  # bytes
+LARGEST_OFFSET: Final = (1 << 63) - 1
+# A gap that ends with the file would cost as much disk as its length on some file systems.
+FARTHEST_AHEAD: Final = 64 << 20  # bytes: more than any client sends before it waits for an answer
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What is known of an upload besides its bytes."""
+
+    name: str  # as the sender named the file
+    channel: Channel
+    peer: str
+    began_at: str  # ISO 8601
+
+    @classmethod
+    def read(cls, folder: Path) -> Note:
+        """The note of the upload *folder*.  Raises OSError, or ValueError for one that was cut by a crash."""
+        values = json.loads((folder / "upload").read_text(encoding="utf-8"))
+        return cls(values["name"], Channel(values["channel"]), values["peer"], values["began_at"])
+
+    def write(self, folder: Path) -> None:
+        (folder / "upload").write_text(json.dumps(asdict(self)), encoding="utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How much an upload may take."""
+
+    largest: int  # bytes in one file
+    free_floor: int  # bytes that stay free on the disk
+
+    def check(self, folder: Path, more: int = 0) -> None:
+        """Raises NoSpace when *more* bytes would go below the floor."""
+        free = os.statvfs(folder)
+        if free.f_bavail * free.f_frsize - more < self.free_floor or (free.f_files and not free.f_favail):
+            raise NoSpace
+
+
+def resumable_size(folder: Path) -> int:
+    """How many bytes of the upload *folder* are there without a gap.  Raises OSError, ValueError."""
+    gap = folder / "gap"
+    return int(gap.read_text()) if gap.exists() else (folder / "data").stat().st_size
+
+
+def because(error: OSError) -> NotAccepted:
+    """What the sender is told when the disk refuses."""
+    full = (errno.ENOSPC, errno.EDQUOT)
+    return NoSpace() if error.errno in full else SpoolFailing()
+
+
+class Upload:
+    """One upload that is open for writing.
+
+    `size` is the number of bytes from the start without a gap.
+    """
+
+    def __init__(self, folder: Path, customer: str, note: Note, *, room: Room) -> None:
+        self.folder = folder
+        self.customer = customer
+        self.note = note
+        self._room = room
+        # Of what came strictly in order; None when it did not, then it is read at the end.
+        self._digest: hashlib._Hash | None = hashlib.sha256()
+        self._ahead: dict[int, int] = {}  # start -> end of what came before its turn
+        self._unchecked = 0  # bytes written since the free space was looked at
+        self.size = 0
+        self.broken = False  # a sync failed: what the disk holds is not known any more
+        self._handle = os.open(folder / "data", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    def write(self, offset: int, content: bytes) -> None:
+        """Put *content* at *offset*; bytes may come in any order, and again.
+
+        Raises TooLarge, NoSpace or SpoolFailing; the upload then stays as it was before.
+        """
+        end = offset + len(content)
+        if offset < 0 or end > min(self._room.largest, LARGEST_OFFSET):
+            raise TooLarge
+        if offset > self.size + FARTHEST_AHEAD:
+            raise Incomplete
+        try:
+            self._check_space(len(content))
+            if offset > self.size:
+                self._note_gap()
+            self._write_at(offset, content)
+        except OSError as error:
+            raise because(error) from error
+        self._count(offset, content)
+
+    def set_size(self, size: int) -> None:
+        """Cut the upload to *size* bytes when it is longer; one that is shorter stays as it is.
+
+        Raises SpoolFailing.
+        """
+        if size >= self.size:
+            return
+        try:
+            os.ftruncate(self._handle, size)
+            (self.folder / "gap").unlink(missing_ok=True)
+        except OSError as error:
+            raise because(error) from error
+        self._ahead.clear()
+        self._digest = None
+        self.size = size
+
+    def resume(self) -> None:
+        """Go on after the bytes that are here already: all of them up to the first gap.
+
+        Raises SpoolFailing.
+        """
+        try:
+            size = resumable_size(self.folder)
+            os.ftruncate(self._handle, size)
+            (self.folder / "gap").unlink(missing_ok=True)
+        except (OSError, ValueError) as error:
+            raise SpoolFailing from error
+        self._digest = None
+        self.size = size
+
+    def begin_with(self, earlier: Path, size: int) -> None:
+        """Take the first *size* bytes from the file *earlier*: its sender appends to it.
+
+        Raises Incomplete when it is shorter, NoSpace or SpoolFailing.
+        """
+        try:
+            with earlier.open("rb") as file:
+                while self.size < size:
+                    piece = file.read(min(READ_SIZE, size - self.size))
+                    if not piece:
+                        raise Incomplete
+                    self.write(self.size, piece)
+        except OSError as error:
+            raise because(error) from error
+
+    def check_whole(self) -> None:
+        """Raises Incomplete when there is a gap."""
+        if self._ahead:
+            raise Incomplete
+
+    def sync(self) -> None:
+        """On return all bytes are on the disk.  Raises SpoolFailing; the upload is then `broken`."""
+        try:
+            os.fsync(self._handle)
+        except OSError as error:
+            self.broken = True
+            raise because(error) from error
+
+    def sha256(self) -> str:
+        """Of all bytes, 64 hexadecimal digits.  Raises SpoolFailing."""
+        if self._digest is None:
+            self._digest = self._read_digest()
+        return self._digest.hexdigest()
+
+    def close(self) -> None:
+        """Write no more.  What came ahead of its turn is dropped, so that what is left has no gap."""
+        if self._handle < 0:
+            return
+        handle, self._handle = self._handle, -1
+        try:
+            if os.fstat(handle).st_size != self.size:
+                os.ftruncate(handle, self.size)
+            (self.folder / "gap").unlink(missing_ok=True)
+        finally:
+            os.close(handle)
+
+    def drop(self) -> None:
+        """Remove the upload and all its bytes."""
+        self.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _check_space(self, more: int) -> None:
+        self._unchecked += more
+        if self._unchecked >= SPACE_CHECKED_EVERY:
+            self._room.check(self.folder, more)
+            self._unchecked = 0
+
+    def _note_gap(self) -> None:
+        """Say on the disk, before bytes go behind a gap, where it begins: a crash must not hide it."""
+        if not self._ahead:
+            (self.folder / "gap").write_text(str(self.size))
+
+    def _write_at(self, offset: int, content: bytes) -> None:
+        view = memoryview(content)
+        while view:
+            written = os.pwrite(self._handle, view, offset)
+            view, offset = view[written:], offset + written
+
+    def _count(self, offset: int, content: bytes) -> None:
+        end = offset + len(content)
+        if offset > self.size:
+            self._ahead[offset] = max(end, self._ahead.get(offset, 0))
+            self._digest = None
+        elif offset == self.size and self._digest is not None:
+            self._digest.update(content)
+            self.size = end
+        else:  # over bytes that are here already, or behind a gap that is closing
+            self._digest = None
+            self.size = max(self.size, end)
+            self._close_gap()
+
+    def _close_gap(self) -> None:
+        while reached := [start for start in self._ahead if start <= self.size]:
+            self.size = max(self.size, *(self._ahead.pop(start) for start in reached))
+            if not self._ahead:
+                (self.folder / "gap").unlink(missing_ok=True)
+
+    def _read_digest(self) -> hashlib._Hash:
+        try:
+            with self.data.open("rb") as file:
+                return hashlib.file_digest(file, hashlib.sha256)
+        except OSError as error:
+            raise SpoolFailing from error
