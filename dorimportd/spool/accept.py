@@ -118,7 +118,6 @@ def accept(
         received_at=received_at,
         message_id=message_id,
     )
-    upload.close()
     try:
         write_synced(upload.folder / "envelope", envelope_text(envelope))
         sync_folder(upload.folder)
@@ -127,6 +126,7 @@ def accept(
             make_folder(target.parent)
             upload.folder.rename(target)  # the instant
             sync_folder(target.parent)
+        upload.close()  # not before: until here nobody else may touch the folder
     except OSError as error:
         raise because(error) from error
     return Delivery(number, envelope)

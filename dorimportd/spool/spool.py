@@ -7,21 +7,20 @@ the command line works beside it, since a sequence is taken across processes.
 from __future__ import annotations
 
 import fcntl
-import shutil
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from dorimportd.errors import NoSuchFile, SpoolFailing, SpoolInUse, UploadBusy
+from dorimportd.errors import NoSuchFile, SpoolFailing, SpoolInUse
 from dorimportd.spool.accept import Sequence, accept, read_envelope
 from dorimportd.spool.durable import make_folder, sync_file
 from dorimportd.spool.layout import PER_FOLDER, VERSION, Layout, token
 from dorimportd.spool.mail import KeptMail, MailUpload, copies
 from dorimportd.spool.names import check_name, final_name
 from dorimportd.spool.roots import Entry, Roots
-from dorimportd.spool.upload import Note, Room, Upload, because, resumable_size
+from dorimportd.spool.upload import Note, Room, Upload, because, remove_unclaimed, resumable_size
 from dorimportd.words import Channel, Delivery
 
 
@@ -101,18 +100,19 @@ class Spool:
         Raises BadName, NoSpace or SpoolFailing.
         """
         check_name(name)
-        for folder, note in self._unfinished(customer):
-            if note.name == name:
-                self._drop_unless_open(folder)
         folder = self.layout.incoming / customer / token()
         note = Note(name, channel, peer, datetime.now(UTC).isoformat())
         try:
             self.room.check(self.layout.incoming)
+            for earlier, its in self._unfinished(customer):
+                if its.name == name:
+                    remove_unclaimed(earlier)
             folder.mkdir(mode=0o750, parents=True)
-            note.write(folder)
-            return self._opened(folder, customer, note)
+            upload = self._opened(folder, customer, note)
+            note.write(folder)  # only now, that it is claimed, can others find it
         except OSError as error:
             raise because(error) from error
+        return upload
 
     def resume(self, customer: str, name: str) -> Upload:
         """The unfinished upload of *name*, to go on with.
@@ -120,11 +120,10 @@ class Spool:
         Raises NoSuchFile when there is none, UploadBusy when another session writes it, SpoolFailing.
         """
         folder, note = self._find(customer, name)
-        with self._lock:
-            if folder in self._open:
-                raise UploadBusy
         try:
             upload = self._opened(folder, customer, note)
+        except FileNotFoundError as error:
+            raise NoSuchFile from error
         except OSError as error:
             raise because(error) from error
         try:
@@ -138,9 +137,10 @@ class Spool:
         """Nobody writes *upload* any more; it is kept for resuming, unless it is empty or broken."""
         try:
             upload.close()
-        finally:
-            with self._lock:
-                self._open.pop(upload.folder, None)
+        except OSError:
+            upload.broken = True  # what lies there is not known any more
+        with self._lock:
+            self._open.pop(upload.folder, None)
         if upload.broken or (upload.size == 0 and final_name(upload.note.name) is None):
             upload.drop()
 
@@ -203,12 +203,6 @@ class Spool:
         with self._lock:
             self._open[folder] = upload
         return upload
-
-    def _drop_unless_open(self, folder: Path) -> None:
-        with self._lock:
-            if folder in self._open:
-                return
-        shutil.rmtree(folder, ignore_errors=True)
 
     def _unfinished(self, customer: str) -> Iterator[tuple[Path, Note]]:
         """Uploads of *customer*, the newest last; one whose note was cut by a crash is passed over."""
@@ -317,14 +311,10 @@ class Spool:
         """Remove uploads that nobody writes and whose last byte came before *before*; their number."""
         dropped = 0
         for folder in self.layout.incoming.glob("*/*"):
-            with self._lock:
-                if folder in self._open:
-                    continue
             try:
                 touched = max(each.stat().st_mtime for each in (folder, *folder.iterdir()))
+                if touched < before.timestamp():
+                    dropped += remove_unclaimed(folder)
             except FileNotFoundError:
-                continue
-            if touched < before.timestamp():
-                shutil.rmtree(folder, ignore_errors=True)
-                dropped += 1
+                continue  # it was accepted or dropped meanwhile
         return dropped

@@ -12,6 +12,7 @@ gap.  Everything here blocks on the disk and runs on a worker thread, for one up
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -20,7 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from dorimportd.errors import Incomplete, NoSpace, NotAccepted, SpoolFailing, TooLarge
+from dorimportd.errors import Incomplete, NoSpace, NotAccepted, SpoolFailing, TooLarge, UploadBusy
 from dorimportd.words import Channel
 
 SPACE_CHECKED_EVERY: Final = 16 << 20  # bytes written
@@ -63,6 +64,42 @@ class Room:
             raise NoSpace
 
 
+def claim(folder: Path) -> int:
+    """Open the bytes of the upload *folder*, which nobody else has open then, in no process.
+
+    Raises UploadBusy or OSError.
+    """
+    handle = os.open(folder / "data", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Whoever had it until now may have made a delivery of it after we opened it.
+        if not os.path.samestat(os.fstat(handle), (folder / "data").stat()):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder))
+    except BlockingIOError as error:
+        os.close(handle)
+        raise UploadBusy from error
+    except OSError:
+        os.close(handle)
+        raise
+    return handle
+
+
+def remove_unclaimed(folder: Path) -> bool:
+    """Remove the upload *folder* and its bytes, unless somebody writes it or it is gone; whether it was.
+
+    Raises OSError.
+    """
+    try:
+        handle = claim(folder)
+    except (UploadBusy, FileNotFoundError):
+        return False
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        os.close(handle)
+    return True
+
+
 def resumable_size(folder: Path) -> int:
     """How many bytes of the upload *folder* are there without a gap.  Raises OSError, ValueError."""
     gap = folder / "gap"
@@ -76,9 +113,11 @@ def because(error: OSError) -> NotAccepted:
 
 
 class Upload:
-    """One upload that is open for writing.
+    """One upload that is open for writing, in this process alone.
 
     `size` is the number of bytes from the start without a gap.
+
+    Raises UploadBusy when it is open already, and OSError.
     """
 
     def __init__(self, folder: Path, customer: str, note: Note, *, room: Room) -> None:
@@ -92,7 +131,7 @@ class Upload:
         self._unchecked = 0  # bytes written since the free space was looked at
         self.size = 0
         self.broken = False  # a sync failed: what the disk holds is not known any more
-        self._handle = os.open(folder / "data", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
+        self._handle = claim(folder)
 
     @property
     def data(self) -> Path:
@@ -170,6 +209,7 @@ class Upload:
     def sync(self) -> None:
         """On return all bytes are on the disk.  Raises SpoolFailing; the upload is then `broken`."""
         try:
+            self._cut(self._handle)
             os.fsync(self._handle)
         except OSError as error:
             self.broken = True
@@ -182,21 +222,30 @@ class Upload:
         return self._digest.hexdigest()
 
     def close(self) -> None:
-        """Write no more.  What came ahead of its turn is dropped, so that what is left has no gap."""
+        """Write no more.  What came ahead of its turn is dropped, so that what is left has no gap.
+
+        Raises OSError.
+        """
         if self._handle < 0:
             return
         handle, self._handle = self._handle, -1
         try:
-            if os.fstat(handle).st_size != self.size:
-                os.ftruncate(handle, self.size)
-            (self.folder / "gap").unlink(missing_ok=True)
+            self._cut(handle)
         finally:
             os.close(handle)
 
     def drop(self) -> None:
         """Remove the upload and all its bytes."""
-        self.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+        handle, self._handle = self._handle, -1
+        if handle >= 0:
+            os.close(handle)
+
+    def _cut(self, handle: int) -> None:
+        """Drop what a refused write left, and what lies behind a gap."""
+        if os.fstat(handle).st_size != self.size:
+            os.ftruncate(handle, self.size)
+        (self.folder / "gap").unlink(missing_ok=True)
 
     def _check_space(self, more: int) -> None:
         self._unchecked += more

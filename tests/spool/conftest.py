@@ -1,0 +1,13 @@
+from __future__ import annotations
+
+import pytest
+
+from dorimportd.spool.spool import Spool
+from dorimportd.spool.upload import Room
+
+ROOM = Room(largest=1 << 40, free_floor=0)
+
+
+@pytest.fixture
+def spool(tmp_path):
+    return Spool(tmp_path / "spool", room=ROOM)
