@@ -128,3 +128,15 @@ class HoldFile(Exception):
     Raised before the first row of the file was handed on, or while it is read; then what was handed
     on before must not be kept.
     """
+
+
+class Interrupted(Exception):
+    """Work was stopped between two steps, because the daemon stops; it goes on at the next start."""
+
+
+class CertificateUnusable(Exception):
+    """The TLS certificate or its private key cannot be used until a person changes something."""
+
+
+class HostKeyUnusable(Exception):
+    """The SFTP door cannot show who it is; the text says which file is wrong."""

@@ -48,6 +48,14 @@ class DaemonStarted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class StartRefused(Event):
+    line = "dorimportd does not start: {reason}"
+    level = Level.ERROR
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class DaemonStopping(Event):
     line = "stopping: {why}"
 
@@ -279,6 +287,34 @@ class ImportFailed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ImportGivenUp(Event):
+    line = "delivery {sequence} held after {tries} failed attempts: {reason}"
+    level = Level.ERROR
+
+    sequence: int
+    tries: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class EnvelopeUnreadable(Event):
+    line = "delivery {sequence} cannot be imported: {reason}"
+    level = Level.ERROR
+
+    sequence: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolUnreadable(Event):
+    line = "the spool cannot be read, next attempt in {wait_seconds:.0f} s: {reason}"
+    level = Level.ERROR
+
+    reason: str
+    wait_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class StoreLost(Event):
     line = "the database is away, imports wait {wait_seconds:.0f} s: {reason}"
     level = Level.ERROR
@@ -294,9 +330,8 @@ class StoreBack(Event):
 
 @dataclass(frozen=True, slots=True)
 class SpoolRecovered(Event):
-    line = "found {waiting} deliveries to import and {unfinished} unfinished uploads"
+    line = "found {unfinished} unfinished uploads, kept for resuming"
 
-    waiting: int
     unfinished: int
 
 
@@ -310,3 +345,14 @@ class Fault(Event):
     where: str
     error: BaseException
     traceback: str
+
+
+@dataclass(frozen=True, slots=True)
+class TwistedSaid(Event):
+    """An error that Twisted itself logs, without an exception."""
+
+    line = "{namespace}: {text!r}"
+    level = Level.ERROR
+
+    namespace: str
+    text: str

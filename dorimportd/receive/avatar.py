@@ -141,7 +141,8 @@ class CustomerAvatar:
             upload = self._spool.begin(customer, name, channel=self.channel, peer=self.peer)
             if there is None or there.sequence is None or offset == 0:
                 return upload
-            return self._from(upload, there.sequence, there.size if offset is None else min(offset, there.size))
+            size = there.size if offset is None else min(offset, there.size)
+            return self._from(upload, there.sequence, size)
         if offset is not None and offset < upload.size:
             upload.set_size(offset)
         return upload

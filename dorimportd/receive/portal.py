@@ -7,7 +7,6 @@ also for a login that does not exist.
 from __future__ import annotations
 
 from collections.abc import Callable
-from ipaddress import ip_address
 
 from dorimportd.config.keys import PublicKey
 from dorimportd.config.secrets import DUMMY_HASH, verify_password
@@ -41,8 +40,8 @@ class Doorkeeper:
         known = customer.password_hash if customer is not None else None
         right = await self._logins.run(verify_password, password, known or DUMMY_HASH)
         if customer is None or known is None or not right:
-            reason = "no such login" if customer is None else "no password is set" if not known else "wrong password"
-            raise self._refusal(login, channel, peer, reason)
+            wrong = "wrong password" if known else "no password is set"
+            raise self._refusal(login, channel, peer, wrong if customer else "no such login")
         return self._enter(customer, login, channel, peer, "password")
 
     def knows_key(self, login: bytes, blob: bytes, peer: str) -> bool:
@@ -70,7 +69,7 @@ class Doorkeeper:
 
     def _key(self, customer: Customer, blob: bytes, peer: str) -> PublicKey | None:
         for key in customer.keys:
-            if key.blob == blob and (not key.networks or any(ip_address(peer) in each for each in key.networks)):
+            if key.blob == blob and key.allows_peer(peer):
                 return key
         return None
 
@@ -79,7 +78,7 @@ class Doorkeeper:
     ) -> CustomerAvatar:
         if not customer.enabled:
             raise self._refusal(login, channel, peer, "the customer is disabled")
-        if not customer.allows(peer):
+        if not customer.allows_peer(peer):
             raise self._refusal(login, channel, peer, "the address is in none of the allowed networks")
         self._tell(LoginAccepted(customer.name, channel, peer, method))
         return CustomerAvatar(

@@ -123,7 +123,8 @@ class IncomingUpload:
     def _write_on(self) -> None:
         pieces, self._queue = self._queue, []
         self._writing = True
-        self._workers.run(self._write_all, pieces).addCallbacks(self._answer, self._fail, (pieces,), None, (pieces,))
+        writing = self._workers.run(self._write_all, pieces)
+        writing.addCallbacks(self._answer, self._fail, (pieces,), None, (pieces,))
 
     def _write_all(self, pieces: list[tuple[int, bytes, Deferred[None]]]) -> int:
         """On a worker thread: the number of pieces that were written before one was refused."""

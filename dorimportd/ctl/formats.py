@@ -1,0 +1,205 @@
+"""dorimportctl format: make one from samples, try one, look at those there are."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
+
+from dorimportd.config.files import LARGEST_FILE
+from dorimportd.ctl.desk import PROBLEM, USAGE, Desk, Stopped, say, say_json
+from dorimportd.ctl.importing import opened_file
+from dorimportd.errors import HoldFile
+from dorimportd.parse.format import Format, parse_format
+from dorimportd.parse.read import Defaults
+from dorimportd.report.shapes import rehearsed_shape, reject_shape
+from dorimportd.report.tables import table
+from dorimportd.toml import BadToml
+
+if TYPE_CHECKING:
+    from dorimportd.pipeline.rehearse import Rehearsal
+
+SAMPLE_BYTES: Final = 16 << 20  # of each sample that suggest looks at
+ROWS_SHOWN: Final = 10
+REJECTS_SHOWN: Final = 20
+
+
+def add_arguments(words: Any) -> None:
+    """The word `format`."""
+    parser = words.add_parser("format", help="formats: suggest, test, list, show")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="suggest | test | list | show")
+
+    suggest = verbs.add_parser("suggest", help="write a format from sample files, and say what is not sure")
+    suggest.add_argument("samples", nargs="+", type=Path, metavar="SAMPLE")
+    suggest.set_defaults(command=suggest_format)
+
+    test = verbs.add_parser("test", help="what would be imported and rejected; stores nothing")
+    test.add_argument("sample", type=Path, metavar="SAMPLE")
+    by = test.add_mutually_exclusive_group(required=True)
+    by.add_argument("--format", type=Path, metavar="FILE")
+    by.add_argument("--customer", metavar="NAME")
+    test.add_argument("--timezone", metavar="TZ", help="with --format; default: UTC")
+    test.add_argument("--currency", metavar="CUR", help="with --format; default: XXX, no currency")
+    test.add_argument("--json", action="store_true")
+    test.set_defaults(command=test_format)
+
+    list_ = verbs.add_parser("list", help="the formats there are, and who uses them")
+    list_.add_argument("--json", action="store_true")
+    list_.set_defaults(command=list_formats)
+
+    show = verbs.add_parser("show", help="the text of a format")
+    show.add_argument("name", metavar="NAME")
+    show.set_defaults(command=show_format)
+
+
+def suggest_format(desk: Desk, asked: argparse.Namespace) -> int:
+    """Exit status 1 when a line of it waits for a person's answer."""
+    from dorimportd.parse.suggest import suggest
+
+    samples = []
+    for path in asked.samples:
+        with opened_file(path) as file:
+            samples.append(file.read(SAMPLE_BYTES))
+    try:
+        suggestion = suggest(samples, [path.name for path in asked.samples])
+    except HoldFile as reason:
+        raise Stopped(str(reason)) from reason
+    sys.stdout.write(suggestion.text)
+    for doubt in suggestion.doubts:
+        print(f"not sure: {doubt}", file=sys.stderr)
+    return 0 if suggestion.sure else PROBLEM
+
+
+def test_format(desk: Desk, asked: argparse.Namespace) -> int:
+    """Exit status 1 when the file would be held or a row rejected."""
+    from dorimportd.pipeline.rehearse import rehearse
+
+    format, defaults = by_customer(desk, asked) if asked.customer else by_file(asked)
+    with opened_file(asked.sample) as file:
+        try:
+            found = rehearse(file, format, defaults)
+        except HoldFile as reason:
+            if asked.json:
+                say_json({"summary": {"held": str(reason)}, "transactions": [], "rejects": []})
+                return PROBLEM
+            raise Stopped(f"{asked.sample}: the file would be held: {reason}") from reason
+    if asked.json:
+        say_json(rehearsal_json(found, asked.customer))
+    else:
+        say(rehearsal_text(found))
+    return PROBLEM if found.rejects else 0
+
+
+def by_customer(desk: Desk, asked: argparse.Namespace) -> tuple[Format, Defaults]:
+    """The format that this customer's file of this name is read by."""
+    if asked.timezone or asked.currency:
+        raise Stopped("--timezone and --currency go with --format; a customer has its own.", status=USAGE)
+    customer = desk.customer(asked.customer)
+    named = customer.format_for(asked.sample.name)
+    if named is None:
+        raise Stopped(
+            f"The customer {customer.name!r} has no format for a file of the name {asked.sample.name!r}."
+        )
+    return named.format, Defaults(customer.timezone, customer.currency)
+
+
+def by_file(asked: argparse.Namespace) -> tuple[Format, Defaults]:
+    """The format in a file, tried before it is put to use."""
+    format = read_format(asked.format)
+    timezone, currency = asked.timezone or "UTC", asked.currency or "XXX"
+    try:
+        ZoneInfo(timezone)
+    except (KeyError, ValueError, OSError) as error:
+        raise Stopped(
+            f'--timezone: {timezone!r} is not an IANA time zone such as "Europe/Berlin".'
+        ) from error
+    return format, Defaults(timezone, currency)
+
+
+def read_format(path: Path) -> Format:
+    """The format in the file *path*.  Raises Stopped with every mistake."""
+    with opened_file(path) as file:
+        content = file.read(LARGEST_FILE + 1)
+    try:
+        return parse_format(content.decode(), str(path))
+    except UnicodeDecodeError as error:
+        raise Stopped(f"{path}: is not UTF-8 text.") from error
+    except BadToml as error:
+        raise Stopped(*map(str, error.mistakes)) from error
+
+
+def rehearsal_json(found: Rehearsal, customer: str | None) -> dict[str, Any]:
+    """The shape of `format test --json`."""
+    return {
+        "summary": found.summary(),
+        "transactions": [rehearsed_shape(each, customer) for each in found.by_line()],
+        "rejects": [reject_shape(each) for each in found.rejects],
+    }
+
+
+def rehearsal_text(found: Rehearsal) -> str:
+    """The same for a person: first rows, sums, rejects."""
+    shapes = [
+        rehearsed_shape(each, None) for each, _ in zip(found.by_line(), range(ROWS_SHOWN), strict=False)
+    ]
+    columns = ["transaction_id", "location", "total", "currency", "local_time", "occurred_at"]
+    parts = [table(columns, [[each[name] for name in columns] for each in shapes], right=["total"])]
+    if len(found.transactions) > ROWS_SHOWN:
+        parts.append(f"... and {len(found.transactions) - ROWS_SHOWN} more\n")
+    days = [(*key, each.transactions, each.total) for key, each in found.days().items()]
+    parts.append(
+        "\n"
+        + table(
+            ["day", "location", "currency", "transactions", "total"], days, right=["transactions", "total"]
+        )
+    )
+    parts.append("\n" + summary_line(found))
+    if found.rejects:
+        rows = [[each.line, each.column, each.value, each.rule] for each in found.rejects[:REJECTS_SHOWN]]
+        parts.append("\n\n" + table(["line", "column", "value", "rule"], rows, right=["line"]).rstrip("\n"))
+        if len(found.rejects) > REJECTS_SHOWN:
+            parts.append(f"\n... and {len(found.rejects) - REJECTS_SHOWN} more")
+    return "".join(parts)
+
+
+def summary_line(found: Rehearsal) -> str:
+    """Counts in one line."""
+    summary = found.summary()
+    period = f", from {summary['first']} to {summary['last']}" if summary["first"] else ""
+    return (
+        f"{found.rows} rows: {len(found.transactions)} transactions, {found.refunds} of them refunds, "
+        f"{found.duplicates} overridden by a later row, {len(found.rejects)} rejected{period}"
+    )
+
+
+def list_formats(desk: Desk, asked: argparse.Namespace) -> int:
+    """Each format with its digest and the customers that use it."""
+    settings = desk.settings
+    rows = []
+    for name, format in sorted(settings.formats.items()):
+        users = sorted(
+            customer.name
+            for customer in settings.customers.values()
+            if any(rule.format.name == name for rule in customer.format_rules)
+        )
+        rows.append({"name": name, "digest": format.digest, "customers": users})
+    if asked.json:
+        say_json(rows)
+    elif rows:
+        cells = [[row["name"], row["digest"], ", ".join(row["customers"])] for row in rows]
+        say(table(["name", "digest", "customers"], cells).rstrip("\n"))
+    else:
+        say("No formats.")
+    return 0
+
+
+def show_format(desk: Desk, asked: argparse.Namespace) -> int:
+    """The file as it is, comments and all."""
+    if asked.name not in desk.settings.formats:
+        there = ", ".join(sorted(desk.settings.formats)) or "none"
+        raise Stopped(f"There is no format {asked.name!r}. Formats: {there}.")
+    path = desk.config.parent / "formats.d" / f"{asked.name}.toml"
+    sys.stdout.write(path.read_text(encoding="utf-8"))
+    return 0

@@ -1,0 +1,298 @@
+"""Settings -> the running appliance: the only file that knows every room."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from twisted.application.service import MultiService
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IProtocolFactory
+
+import dorimportd
+from dorimportd.config.settings import Settings
+from dorimportd.daemon.console import Console
+from dorimportd.daemon.housekeeping import Housekeeping
+from dorimportd.daemon.importing import ImportService
+from dorimportd.daemon.listening import Listeners
+from dorimportd.daemon.reload import CurrentSettings, Reload, addresses
+from dorimportd.daemon.workers import ThreadWorkers
+from dorimportd.errors import HoldFile, StoreAway
+from dorimportd.events import DaemonStarted, DeliveryAccepted, Event, SettingsWarning, SpoolRecovered, Tell
+from dorimportd.parse.read import Defaults
+from dorimportd.pipeline.importer import Importer, Plan
+from dorimportd.pipeline.turns import Turns
+from dorimportd.receive.ftp.control import ftp_factory
+from dorimportd.receive.house import House
+from dorimportd.receive.limits import SessionLimits, Sessions
+from dorimportd.receive.portal import Doorkeeper
+from dorimportd.receive.sftp.host_keys import fingerprints
+from dorimportd.receive.sftp.host_keys import load_or_make as load_or_make_host_keys
+from dorimportd.receive.sftp.ssh import sftp_factory
+from dorimportd.receive.smtp.session import smtp_factory
+from dorimportd.receive.tls import load_or_make as load_or_make_tls
+from dorimportd.receive.workers import Workers
+from dorimportd.report.shapes import delivery_shape, status_shape
+from dorimportd.spool.spool import Spool
+from dorimportd.spool.upload import Room
+from dorimportd.store.store import DeliveryRow, Store, open_store
+from dorimportd.words import Channel, Envelope, State
+
+SPOOL_THREADS: Final = 8
+LOGIN_THREADS: Final = 2  # each takes 19 MiB while it hashes
+LAST_DELIVERIES: Final = 10  # that status shows
+
+
+class Appliance:
+    """One dorimportd on one state folder.
+
+    Making one blocks (the disk, the database) and is done before the reactor runs.
+
+    Raises SpoolInUse, SpoolFailing, StoreUnusable, or OSError for keys and certificates.
+    """
+
+    def __init__(self, reactor: Any, config: Path, settings: Settings, tell: Tell) -> None:
+        self._reactor = reactor
+        self._tell_outside = tell
+        self.current = CurrentSettings(settings)
+        self.spool = open_spool(settings)
+        self.spool.hold()
+        self._found_unfinished = self.spool.recover()
+        self._first_store: Store | None = self._try_store(settings.database_url)
+        self._started_at = datetime.now(UTC)
+        self._host_keys = load_or_make_host_keys(settings.state_directory / "keys", tell=tell)
+        self._tls = load_or_make_tls(settings, settings.state_directory / "tls", tell=tell)
+        self._pools = {
+            "spool": ThreadWorkers(reactor, "spool", SPOOL_THREADS),
+            "login": ThreadWorkers(reactor, "login", LOGIN_THREADS),
+            # One more than imports, so that looking for work never waits for one.
+            "import": ThreadWorkers(reactor, "import", settings.limits.import_workers + 1),
+        }
+        self.sessions = Sessions(lambda: session_limits(self.current()))
+        self._build(config)
+
+    def _build(self, config: Path) -> None:
+        spool_workers = self._pools["spool"]
+        self.listeners = Listeners(
+            self._reactor, self._factories(), lambda: addresses(self.current()), self.tell
+        )
+        self.importing = ImportService(
+            spool=self.spool,
+            open_store=self._store_opened,
+            make_importer=self._importer,
+            turns=Turns(self.current().limits.import_workers),
+            workers=self._pools["import"],
+            clock=self._reactor,
+            tell=self.tell,
+        )
+        self._reload = Reload(
+            config, self.current, self.listeners, apply=self._apply, workers=spool_workers, tell=self.tell
+        )
+        self._services = MultiService()
+        for service in (
+            self.importing,
+            Housekeeping(
+                spool=self.spool,
+                age_days=lambda: self.current().retention.unfinished_uploads_days,
+                workers=spool_workers,
+                clock=self._reactor,
+                tell=self.tell,
+            ),
+            Console(self._reactor, self.current().state_directory, self._verbs(), self.tell),
+        ):
+            service.setServiceParent(self._services)
+
+    def _factories(self) -> Mapping[Channel, IProtocolFactory]:
+        doorkeeper = Doorkeeper(
+            self.current,
+            spool=self.spool,
+            workers=self._pools["spool"],
+            logins=self._pools["login"],
+            tell=self.tell,
+        )
+        house = House(
+            doorkeeper=doorkeeper,
+            sessions=self.sessions,
+            settings=self.current,
+            spool=self.spool,
+            workers=self._pools["spool"],
+            clock=self._reactor,
+            network=self._reactor,
+            tell=self.tell,
+        )
+        return {
+            Channel.SFTP: sftp_factory(house, self._host_keys),
+            Channel.FTP: ftp_factory(house, self._tls),
+            Channel.SMTP: smtp_factory(house, self._tls),
+        }
+
+    # Life.
+
+    async def start(self) -> None:
+        """Open all doors and begin to import.  Raises CannotListen; then stop it."""
+        for pool in self._pools.values():
+            pool.start()
+        await self.listeners.begin()
+        self._services.startService()
+        settings = self.current()
+        for warning in settings.warnings:
+            self.tell(SettingsWarning(str(warning)))
+        if self._found_unfinished:
+            self.tell(SpoolRecovered(self._found_unfinished))
+        self.tell(DaemonStarted(dorimportd.__version__, str(settings.state_directory)))
+
+    async def stop(self) -> None:
+        """Close the doors, end imports between two of their steps, and let the state folder go.
+
+        What is being uploaded is kept for resuming; nothing of it was acknowledged.
+        """
+        await self.listeners.stopService()
+        if self._services.running:
+            await Deferred.fromCoroutine(wait_for(self._services.stopService()))
+        for pool in self._pools.values():
+            pool.stop()
+        self.spool.release()
+
+    async def reload(self) -> list[str]:
+        """Read the configuration again; the mistakes, when it stays as it was."""
+        return await self._reload.reload()
+
+    def tell(self, event: Event) -> None:
+        """Pass *event* on; an accepted delivery is imported at once."""
+        self._tell_outside(event)
+        if isinstance(event, DeliveryAccepted):
+            self.importing.wake()
+
+    # What a visitor in the same process may ask.
+
+    @property
+    def workers(self) -> Workers:
+        return self._pools["spool"]
+
+    def public_host_keys(self) -> list[str]:
+        """Each host key as a line of known_hosts has it: its type and its base64."""
+        return [key.public().toString("openssh").decode() for key in self._host_keys]
+
+    def transactions(self, customer: str) -> list[dict[str, Any]]:
+        """All of *customer*.  Blocks; raises StoreAway."""
+        store = self.importing.store
+        return list(store.transactions(customer)) if store is not None else []
+
+    # Parts.
+
+    def _try_store(self, url: str) -> Store | None:
+        """The database, if it answers now; a daemon starts without it and accepts files all the same."""
+        try:
+            return open_store(url)
+        except StoreAway:
+            return None
+
+    def _store_opened(self) -> Store:
+        first, self._first_store = self._first_store, None
+        return first if first is not None else open_store(self.current().database_url)
+
+    def _importer(self, store: Store, stopping: Callable[[], bool]) -> Importer:
+        return Importer(
+            self.spool, store, lambda envelope: plan_for(envelope, self.current()), stopping=stopping
+        )
+
+    def _apply(self, settings: Settings) -> None:
+        self._tls.reload(settings)
+        self.spool.room = room_of(settings)
+
+    # What the control socket answers.
+
+    def _verbs(self) -> dict[str, Callable[[Mapping[str, Any]], Any]]:
+        return {"status": self._status, "reload": self._reload_asked, "wake": self._wake}
+
+    async def _status(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        settings, store = self.current(), self.importing.store
+        counts, last = await self._ask_store()
+        return status_shape(
+            version=dorimportd.__version__,
+            pid=os.getpid(),
+            started_at=self._started_at,
+            listeners=[(each.channel, each.address, each.port) for each in self.listeners.listeners()],
+            hostname=settings.hostname,
+            mail_domain=settings.mail_domain,
+            host_keys=fingerprints(self._host_keys),
+            database=store.url_shown if store is not None else "",
+            database_state=self.importing.store_state,
+            spool=str(self.spool.layout.root),
+            free_bytes=await self._pools["spool"].run(free_bytes, self.spool.layout.root),
+            free_floor_bytes=settings.limits.free_space,
+            sessions=self.sessions.count(),
+            waiting=self.importing.waiting,
+            importing=self.importing.importing,
+            counts=counts,
+            last=[delivery_shape(each) for each in last],
+        )
+
+    async def _ask_store(self) -> tuple[Mapping[State, int] | None, Iterable[DeliveryRow]]:
+        """What the database says; None and nothing while it is away."""
+        store = self.importing.store
+        if store is None:
+            return None, []
+        try:
+            return await self._pools["import"].run(ask, store)
+        except StoreAway:
+            return None, []
+
+    async def _reload_asked(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        mistakes = await self.reload()
+        return {"done": not mistakes, "mistakes": mistakes}
+
+    async def _wake(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        self.importing.wake(retried=True)
+        return {"done": True, "mistakes": []}
+
+
+async def wait_for(result: Any) -> None:
+    """Wait for what a stopService returned: a Deferred or None."""
+    if result is not None:
+        await result
+
+
+def room_of(settings: Settings) -> Room:
+    """How much an upload may take."""
+    return Room(settings.limits.file_size, settings.limits.free_space)
+
+
+def plan_for(envelope: Envelope, settings: Settings) -> Plan:
+    """How a delivery is to be read.  Raises HoldFile when the configuration does not say."""
+    customer = settings.customer(envelope.customer)
+    if customer is None:
+        raise HoldFile(f"There is no customer {envelope.customer!r} any more.")
+    named = customer.format_for(envelope.name)
+    if named is None:
+        raise HoldFile(
+            f"The customer {customer.name!r} has no format for a file of this name; "
+            "set one in the customer's file, then retry."
+        )
+    tag = f"{named.name}@{named.format.digest}"
+    return Plan(tag, named.format, Defaults(customer.timezone, customer.currency))
+
+
+def session_limits(settings: Settings) -> SessionLimits:
+    """How many sessions there may be."""
+    limits = settings.limits
+    return SessionLimits(limits.sessions, limits.sessions_per_address, limits.sessions_per_customer)
+
+
+def open_spool(settings: Settings) -> Spool:
+    """The spool of these settings.  Raises SpoolFailing."""
+    return Spool(settings.state_directory / "spool", room=room_of(settings))
+
+
+def free_bytes(path: Path) -> int:
+    """What is free on the disk of *path*, for one who is not root."""
+    free = os.statvfs(path)
+    return free.f_bavail * free.f_frsize
+
+
+def ask(store: Store) -> tuple[Mapping[State, int], Iterable[DeliveryRow]]:
+    """On a worker thread: deliveries by state, and the last ones."""
+    return store.count_by_state(), store.deliveries(limit=LAST_DELIVERIES)

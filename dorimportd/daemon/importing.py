@@ -1,0 +1,296 @@
+"""The parsing reactor: feeds deliveries to the pipeline as soon as they are accepted.
+
+What is to do is never kept in memory alone: it is the spool minus the store.  So a start finds what a
+crash left, and an empty database fills itself.  While the database is away deliveries are accepted all
+the same, and imports go on by themselves when it is back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from itertools import islice
+from typing import Any, Final, TypeVar
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.python.failure import Failure
+
+from dorimportd.daemon.journal import fault
+from dorimportd.errors import Interrupted, NotAccepted, StoreAway
+from dorimportd.events import (
+    DeliveryDuplicate,
+    DeliveryHeld,
+    DeliveryImported,
+    EnvelopeUnreadable,
+    Event,
+    ImportFailed,
+    ImportGivenUp,
+    SpoolUnreadable,
+    StoreBack,
+    StoreLost,
+    Tell,
+)
+from dorimportd.pipeline.importer import Importer
+from dorimportd.pipeline.turns import Turn, Turns, pause
+from dorimportd.receive.workers import Workers
+from dorimportd.spool.spool import Spool
+from dorimportd.store.store import Store
+from dorimportd.words import Delivery, Outcome, State
+
+MOST_TRIES: Final = 5  # of a delivery that fails by a fault of ours, before it is held
+LOOK_EVERY: Final = 5.0  # seconds: for what another process accepted while nobody woke us
+REGISTERED_AT_ONCE: Final = 1000  # deliveries in one database transaction
+TOLD: Final[dict[State, Callable[[Delivery, Outcome], Event]]] = {
+    State.IMPORTED: DeliveryImported,
+    State.HELD: DeliveryHeld,
+    State.DUPLICATE: DeliveryDuplicate,
+}
+
+T = TypeVar("T")
+
+
+def batched(numbers: Iterable[T], size: int) -> Iterator[list[T]]:
+    """*numbers* in lists of *size*, the last one shorter."""
+    rest = iter(numbers)
+    while some := list(islice(rest, size)):
+        yield some
+
+
+class ImportService(Service):
+    """Imports what is in the spool and not in the store, several deliveries at once.
+
+    *open_store* opens the database of the configuration; it is called again after it was away.
+    """
+
+    def __init__(
+        self,
+        *,
+        spool: Spool,
+        open_store: Callable[[], Store],
+        make_importer: Callable[[Store, Callable[[], bool]], Importer],
+        turns: Turns,
+        workers: Workers,
+        clock: IReactorTime,
+        tell: Tell,
+    ) -> None:
+        self._spool = spool
+        self._open_store = open_store
+        self._make_importer = make_importer
+        self._turns = turns
+        self._workers = workers
+        self._clock = clock
+        self._tell = tell
+        self._importer: Importer | None = None
+        self._store: Store | None = None
+        self._away = 0  # failures in a row to use the database
+        self._look_at_all = True
+        self._looking = False
+        self._look_again = False
+        self._timer: IDelayedCall | None = None
+        self._imports: set[Deferred[None]] = set()
+
+    # What others may ask.
+
+    @property
+    def store_state(self) -> str:
+        """For people: ok, opening or away."""
+        if self._away:
+            return "away"
+        return "ok" if self._store is not None else "opening"
+
+    @property
+    def waiting(self) -> int:
+        return self._turns.waiting
+
+    @property
+    def importing(self) -> int:
+        return self._turns.running
+
+    @property
+    def store(self) -> Store | None:
+        """The database, once it was opened."""
+        return self._store
+
+    def wake(self, *, retried: bool = False) -> None:
+        """There is something new: a delivery was accepted, or (*retried*) one is to be imported again."""
+        self._look_at_all = self._look_at_all or retried
+        if self._looking:
+            self._look_again = True
+        elif self.running and not self._away:
+            self._spawn(self._look())
+
+    # The service.
+
+    def startService(self) -> None:
+        super().startService()
+        self.wake(retried=True)
+
+    def stopService(self) -> Deferred[None]:
+        """Fires when no import runs any more; each was stopped between two of its steps."""
+        super().stopService()
+        self._cancel_timer()
+
+        async def ended() -> None:
+            for each in list(self._imports):
+                await each
+            if self._store is not None:
+                await self._workers.run(self._store.close)
+
+        return Deferred.fromCoroutine(ended())
+
+    # Looking for work.
+
+    async def _look(self) -> None:
+        self._looking = True
+        self._cancel_timer()
+        wait = LOOK_EVERY
+        try:
+            for turn in await self._found():
+                self._turns.add(turn)
+            if self._away:
+                self._away = 0
+                self._tell(StoreBack())
+            self._begin_imports()
+        except StoreAway as error:
+            wait = self._store_is_away(error)
+        except NotAccepted as error:  # the spool cannot be read
+            wait = pause(MOST_TRIES)
+            self._tell(SpoolUnreadable(str(error), wait))
+        finally:
+            self._looking = False
+        self._look_later(wait)
+
+    async def _found(self) -> list[Turn]:
+        """The deliveries that are new, or with the first look all that wait in the store."""
+        if self._store is None:
+            self._store = await self._workers.run(self._open_store)
+            self._importer = self._make_importer(self._store, lambda: not self.running)
+            self._look_at_all = True
+        whole, self._look_at_all = self._look_at_all, False
+        try:
+            turns, unreadable = await self._workers.run(self._register, self._store, whole)
+        except StoreAway:
+            self._look_at_all = True
+            raise
+        for sequence, reason in unreadable:
+            self._tell(EnvelopeUnreadable(sequence, reason))
+        return turns
+
+    def _register(self, store: Store, whole: bool) -> tuple[list[Turn], list[tuple[int, str]]]:
+        """On a worker thread: enter new deliveries into the store; those that wait, and the unreadable."""
+        turns, unreadable = [], []
+        for some in batched(self._spool.sequences(store.last_registered()), REGISTERED_AT_ONCE):
+            new = []
+            for sequence in some:
+                try:
+                    new.append(self._spool.delivery(sequence))
+                except NotAccepted as error:
+                    unreadable.append((sequence, str(error)))
+            store.register(new)
+            turns += [Turn(each.sequence, each.envelope.customer, each.envelope.size) for each in new]
+        if whole:
+            turns = [Turn(each.sequence, each.customer, each.size) for each in store.waiting()]
+        return turns, unreadable
+
+    def _look_later(self, wait: float) -> None:
+        if not self.running:
+            return
+        if self._look_again and not self._away:
+            self._look_again = False
+            self._spawn(self._look())
+        else:
+            self._timer = self._clock.callLater(wait, self._timed_out)
+
+    def _timed_out(self) -> None:
+        self._timer = None
+        self._spawn(self._look())
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _store_is_away(self, error: StoreAway) -> float:
+        """Tell it once for each pause; the seconds to wait."""
+        self._away += 1
+        wait = pause(self._away)
+        self._tell(StoreLost(str(error), wait))
+        return wait
+
+    # Importing.
+
+    def _begin_imports(self) -> None:
+        while self.running and not self._away and (turn := self._turns.next()) is not None:
+            self._spawn(self._import(turn))
+
+    async def _import(self, turn: Turn) -> None:
+        assert self._importer is not None
+        try:
+            delivery, outcome = await self._workers.run(self._importer.import_delivery, turn.sequence)
+        except Interrupted:
+            self._turns.done(turn.sequence)
+            return
+        except StoreAway as error:
+            self._turns.done(turn.sequence)
+            self._look_at_all = True
+            if not self._away:
+                self._wait_for_store(error)
+            return
+        except Exception as error:  # noqa: BLE001  (a defect, or bytes that are gone: it stops no other import)
+            await self._failed(turn, error)
+            return
+        self._turns.done(turn.sequence)
+        self._tell(TOLD[outcome.state](delivery, outcome))
+        self._begin_imports()
+
+    def _wait_for_store(self, error: StoreAway) -> None:
+        wait = self._store_is_away(error)
+        self._cancel_timer()
+        if not self._looking:
+            self._look_later(wait)
+
+    async def _failed(self, turn: Turn, error: Exception) -> None:
+        """Count the try; try again later, or hold the delivery when it was tried often enough."""
+        if not isinstance(error, NotAccepted):
+            self._tell(fault(f"the import of delivery {turn.sequence}", error))
+        reason = f"{type(error).__name__}: {error}"
+        try:
+            tries = await self._workers.run(self._count_try, turn.sequence, reason)
+        except StoreAway as away:
+            self._turns.done(turn.sequence)
+            self._wait_for_store(away)
+            return
+        if tries >= MOST_TRIES:
+            self._turns.done(turn.sequence)
+            self._tell(ImportGivenUp(turn.sequence, tries, reason))
+        else:
+            wait = pause(tries)
+            self._tell(ImportFailed(turn.sequence, reason, wait))
+            self._clock.callLater(wait, self._try_again, turn)
+        self._begin_imports()
+
+    def _count_try(self, sequence: int, reason: str) -> int:
+        """On a worker thread: how often it was tried, this time with it."""
+        assert self._store is not None
+        tries = self._store.fail(sequence, reason)
+        if tries >= MOST_TRIES:
+            self._store.hold(sequence, f"Importing it failed {tries} times: {reason}", None)
+        return tries
+
+    def _try_again(self, turn: Turn) -> None:
+        self._turns.done(turn.sequence)
+        self._turns.add(turn)
+        self._begin_imports()
+
+    def _spawn(self, work: Coroutine[Deferred[Any], Any, None]) -> None:
+        """Let *work* go on by itself; a defect in it is told."""
+        running = Deferred.fromCoroutine(work)
+        self._imports.add(running)
+
+        def ended(result: object) -> None:
+            self._imports.discard(running)
+            if isinstance(result, Failure):
+                self._tell(fault("the parsing reactor", result.value))
+
+        running.addBoth(ended)

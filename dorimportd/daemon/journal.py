@@ -1,0 +1,64 @@
+"""Events as lines: for journald with a priority in front, for a terminal with the time.
+
+What a sender chose is rendered by repr in the events already; here a line stays one line, whatever an
+exception's text has in it.
+"""
+
+from __future__ import annotations
+
+import traceback
+from datetime import datetime
+from typing import Any, Final, TextIO
+
+from twisted.logger import LogLevel, formatEvent, globalLogBeginner
+
+from dorimportd.events import Event, Fault, TwistedSaid
+
+CONTROLS: Final = {number: f"\\x{number:02x}" for number in (*range(32), *range(127, 160))}
+LONGEST: Final = 2000  # characters in a line
+
+
+class Journal:
+    """Writes events to *stream*."""
+
+    def __init__(self, stream: TextIO, *, prefixes: bool) -> None:
+        self._stream = stream
+        self._prefixes = prefixes  # <N>, which journald understands (sd-daemon(3))
+
+    def tell(self, event: Event) -> None:
+        for line in self._lines(event):
+            front = f"<{event.level:d}>" if self._prefixes else f"{datetime.now():%Y-%m-%d %H:%M:%S} "
+            self._stream.write(f"{front}{line}\n")
+        self._stream.flush()
+
+    def _lines(self, event: Event) -> list[str]:
+        lines = event.sentence().split("\n") if isinstance(event, Fault) else [event.sentence()]
+        return [one_line(line) for line in lines if line]
+
+
+def one_line(text: str) -> str:
+    """*text* without control characters, not longer than a line may be."""
+    clean = text.translate(CONTROLS)
+    return clean if len(clean) <= LONGEST else f"{clean[:LONGEST]}…"
+
+
+def take_over_twisted_log(journal: Journal) -> None:
+    """Have what Twisted itself logs as an error told as an event, and drop the rest.
+
+    Without an observer its start-up buffer would keep the last sessions alive.
+    """
+
+    def observe(entry: dict[str, Any]) -> None:
+        failure = entry.get("log_failure")
+        if failure is not None:
+            where = str(entry.get("log_namespace", "twisted"))
+            journal.tell(Fault(where, failure.value, failure.getTraceback()))
+        elif entry.get("log_level", LogLevel.info) >= LogLevel.error:
+            journal.tell(TwistedSaid(str(entry.get("log_namespace", "twisted")), formatEvent(entry)))
+
+    globalLogBeginner.beginLoggingTo([observe], redirectStandardIO=False, discardBuffer=True)
+
+
+def fault(where: str, error: BaseException) -> Fault:
+    """The event for a defect of ours that met us as *error*."""
+    return Fault(where, error, "".join(traceback.format_exception(error)))

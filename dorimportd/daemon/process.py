@@ -1,0 +1,70 @@
+"""The appliance as a process: it starts, hears signals, tells systemd, and stops with an exit status."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from typing import Any, Final
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from dorimportd.daemon.assembly import Appliance
+from dorimportd.daemon.journal import fault
+from dorimportd.daemon.listening import CannotListen
+from dorimportd.daemon.supervise import Supervisor
+from dorimportd.events import DaemonStopping, StartRefused
+
+FAILED: Final = 1
+
+
+class Process:
+    """Runs *appliance* on *reactor* until a signal; *ready* is called when all doors are open."""
+
+    def __init__(self, reactor: Any, appliance: Appliance, ready: Callable[[Appliance], None]) -> None:
+        self._reactor = reactor
+        self._appliance = appliance
+        self._ready = ready
+        self._supervisor = Supervisor(os.environ)
+        self._status = 0
+
+    def run(self) -> int:
+        """The exit status, when it has stopped."""
+        self._reactor.callWhenRunning(self._spawn, self._start)
+        self._reactor.addSystemEventTrigger("before", "shutdown", self._stop)
+        self._reactor.run()
+        return self._status
+
+    async def _start(self) -> None:
+        signal.signal(signal.SIGHUP, lambda number, frame: self._reactor.callFromThread(self._hang_up))
+        try:
+            await self._appliance.start()
+        except (CannotListen, OSError) as error:
+            self._appliance.tell(StartRefused(str(error)))
+            self._status = FAILED
+            self._reactor.stop()
+            return
+        self._supervisor.ready("accepting files")
+        self._supervisor.watch(self._reactor)
+        self._ready(self._appliance)
+
+    def _hang_up(self) -> None:
+        self._spawn(self._reload)
+
+    async def _reload(self) -> None:
+        self._supervisor.reloading()
+        mistakes = await self._appliance.reload()
+        self._supervisor.ready(f"reload refused: {mistakes[0]}" if mistakes else "accepting files")
+
+    def _stop(self) -> Deferred[None]:
+        self._supervisor.stopping()
+        self._appliance.tell(DaemonStopping("told to"))
+        return Deferred.fromCoroutine(self._appliance.stop())
+
+    def _spawn(self, work: Callable[[], Any]) -> None:
+        def failed(failure: Failure) -> None:
+            self._appliance.tell(fault("dorimportd", failure.value))
+            self._status = FAILED
+
+        Deferred.fromCoroutine(work()).addErrback(failed)

@@ -1,0 +1,110 @@
+"""A reload is all or nothing: a bad configuration never replaces a good one, and no session is dropped.
+
+Sessions go on with the customer they logged in as; whatever asks for the settings afterwards gets the
+new ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from twisted.internet.defer import DeferredLock
+
+from dorimportd.config.read import BadConfig, read_settings
+from dorimportd.config.settings import Settings
+from dorimportd.daemon.listening import Address, CannotListen, Listeners
+from dorimportd.events import ReloadRefused, RestartNeeded, SettingsReloaded, SettingsWarning, Tell
+from dorimportd.receive.workers import Workers
+from dorimportd.words import Channel
+
+
+class CurrentSettings:
+    """The settings of the moment: one frozen value, replaced as a whole."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def __call__(self) -> Settings:
+        return self._settings
+
+    def replace(self, settings: Settings) -> None:
+        self._settings = settings
+
+
+def addresses(settings: Settings) -> list[Address]:
+    """Where *settings* want the daemon to listen."""
+    listen = {
+        Channel.SFTP: settings.sftp.listen,
+        Channel.FTP: settings.ftp.listen,
+        Channel.SMTP: settings.smtp.listen,
+    }
+    return [Address(channel, endpoint) for channel, endpoints in listen.items() for endpoint in endpoints]
+
+
+class Reload:
+    """Reads the configuration again and puts it in the place of the running one.
+
+    *apply* makes the parts that keep something of the settings follow the new ones; it may raise
+    ValueError or OSError before it has changed anything.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        current: CurrentSettings,
+        listeners: Listeners,
+        *,
+        apply: Callable[[Settings], None],
+        workers: Workers,
+        tell: Tell,
+    ) -> None:
+        self._path = path
+        self._current = current
+        self._listeners = listeners
+        self._apply = apply
+        self._workers = workers
+        self._tell = tell
+        self._one_at_a_time = DeferredLock()
+
+    async def reload(self) -> list[str]:
+        """Returns the mistakes, one line each; none when the new configuration is the running one now."""
+        await self._one_at_a_time.acquire()
+        try:
+            mistakes = await self._reload()
+        finally:
+            self._one_at_a_time.release()
+        for mistake in mistakes:
+            self._tell(ReloadRefused(mistake))
+        return mistakes
+
+    async def _reload(self) -> list[str]:
+        try:
+            settings = await self._workers.run(read_settings, self._path)
+            prepared = await self._listeners.prepare(addresses(settings))
+        except BadConfig as error:
+            return [str(mistake) for mistake in error.mistakes]
+        except CannotListen as error:
+            return [str(error)]
+        try:
+            self._apply(settings)
+        except (ValueError, OSError) as error:
+            for listener in prepared.values():
+                listener.socket.stopListening()
+            return [str(error)]
+        self._say_what_waits(self._current(), settings)
+        self._current.replace(settings)
+        await self._listeners.change(addresses(settings), prepared)
+        self._tell(SettingsReloaded(len(settings.customers), len(settings.formats)))
+        self._warn(settings.warnings)
+        return []
+
+    def _warn(self, warnings: Iterable[object]) -> None:
+        for warning in warnings:
+            self._tell(SettingsWarning(str(warning)))
+
+    def _say_what_waits(self, old: Settings, new: Settings) -> None:
+        if old.state_directory != new.state_directory:
+            self._tell(RestartNeeded("state_directory"))
+        if old.database_url != new.database_url:
+            self._tell(RestartNeeded("database.url"))

@@ -1,0 +1,116 @@
+"""One delivery, one outcome: bytes from the spool through the customer's format into the store.
+
+Whether a file is held is decided before its first row is written: a file that fits into one window is
+read whole first, and a larger one is read through once before it is read again for good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from dorimportd.errors import HoldFile, Interrupted
+from dorimportd.parse.format import Format
+from dorimportd.parse.read import Batch, Defaults, read
+from dorimportd.spool.spool import Spool
+from dorimportd.store.store import Importing, Store
+from dorimportd.words import Delivery, Envelope, Outcome, Reject, Transaction
+
+WINDOW: Final = 100_000  # rows in one database transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a delivery is to be read."""
+
+    tag: str  # NAME@DIGEST of the format
+    format: Format
+    defaults: Defaults
+
+
+@dataclass(slots=True)
+class Window:
+    """Rows that go into the store together."""
+
+    transactions: list[Transaction] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+    rows: int = 0
+
+    def add(self, batch: Batch) -> None:
+        self.transactions += batch.transactions
+        self.rejects += batch.rejects
+        self.rows += batch.rows
+
+
+class Importer:
+    """Imports deliveries; may be called from several threads at once.
+
+    *plan* says by which format a delivery is read at this moment, or raises HoldFile.
+    """
+
+    def __init__(
+        self,
+        spool: Spool,
+        store: Store,
+        plan: Callable[[Envelope], Plan],
+        *,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._spool = spool
+        self._store = store
+        self._plan = plan
+        self._stopping = stopping
+
+    def import_delivery(self, sequence: int) -> tuple[Delivery, Outcome]:
+        """Import delivery *sequence*; on return its outcome is in the store.
+
+        Raises StoreAway, Interrupted when the daemon stops, and NoSuchFile or SpoolFailing when its
+        bytes cannot be read.  After any of them, and after a crash at any instant, the same call again
+        is right.
+        """
+        delivery = self._spool.delivery(sequence)
+        tag = None
+        try:
+            plan = self._plan(delivery.envelope)
+            tag = plan.tag
+            outcome = self._import(delivery, plan)
+        except HoldFile as reason:
+            outcome = self._store.hold(sequence, str(reason), tag)
+        return delivery, outcome
+
+    def _import(self, delivery: Delivery, plan: Plan) -> Outcome:
+        envelope = delivery.envelope
+        earlier = self._store.earlier_same_bytes(envelope.customer, envelope.sha256, delivery.sequence)
+        windows = self._windows(delivery, plan)
+        first, second = next(windows), next(windows, None)
+        if second is None:
+            with self._store.importing(delivery.sequence, plan.tag) as run:
+                return run.finish(first.transactions, first.rejects, first.rows, duplicate_of=earlier)
+        for _ in windows:  # to the end, so that a file that must be held leaves no row behind
+            pass
+        with self._store.importing(delivery.sequence, plan.tag) as run:
+            return write_windows(run, self._windows(delivery, plan), earlier)
+
+    def _windows(self, delivery: Delivery, plan: Plan) -> Iterator[Window]:
+        """The rows of the file, at least one window, each but the last as full as a window gets."""
+        window = Window()
+        with self._spool.open_delivery(delivery.sequence) as stream:
+            for batch in read(stream, plan.format, plan.defaults):
+                if self._stopping():
+                    raise Interrupted
+                if window.rows and window.rows + batch.rows > WINDOW:
+                    yield window
+                    window = Window()
+                window.add(batch)
+        yield window
+
+
+def write_windows(run: Importing, windows: Iterator[Window], earlier: int | None) -> Outcome:
+    """Write all of *windows* but those that an earlier attempt wrote; the last with the outcome."""
+    held = next(windows)
+    for number, window in enumerate(windows):
+        if number >= run.windows_done:
+            run.write(held.transactions, held.rejects, held.rows)
+        held = window
+    return run.finish(held.transactions, held.rejects, held.rows, duplicate_of=earlier)

@@ -1,0 +1,81 @@
+"""Whose turn it is: which delivery is imported next.  Pure: no clock, no thread, no disk.
+
+A customer's deliveries are imported one at a time, in the order of their sequence.  Among customers the
+one that waited longest since its last turn goes first, so that nobody's thousand files delay another's
+one.  Large deliveries never take the last worker, so that a small one always finds a free one.
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass
+from typing import Final
+
+LARGE: Final = 8 << 20  # bytes: more than a second or two of work
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Turn:
+    """A delivery that waits."""
+
+    sequence: int
+    customer: str
+    size: int  # bytes
+
+
+class Turns:
+    """The deliveries that wait and those that are being imported, by at most *workers* at a time."""
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        self._waiting: dict[str, list[Turn]] = {}  # customer -> heap by sequence
+        self._known: set[int] = set()
+        self._running: dict[int, Turn] = {}
+        self._last_turn: dict[str, int] = {}  # customer -> number of its last turn
+        self._turns = 0
+
+    def add(self, turn: Turn) -> None:
+        """*turn* waits from now on; one that waits or runs already is not added again."""
+        if turn.sequence not in self._known:
+            self._known.add(turn.sequence)
+            heapq.heappush(self._waiting.setdefault(turn.customer, []), turn)
+
+    def next(self) -> Turn | None:
+        """The delivery to import now, which runs until `done`; None when none may begin."""
+        if len(self._running) >= self.workers:
+            return None
+        busy = {turn.customer for turn in self._running.values()}
+        large = sum(turn.size >= LARGE for turn in self._running.values())
+        for customer in sorted(self._waiting, key=lambda each: self._last_turn.get(each, 0)):
+            turn = self._waiting[customer][0]
+            if customer not in busy and (turn.size < LARGE or large < max(1, self.workers - 1)):
+                return self._begin(turn)
+        return None
+
+    def done(self, sequence: int) -> None:
+        """The import of *sequence* has ended, well or not."""
+        del self._running[sequence]
+        self._known.discard(sequence)
+
+    @property
+    def waiting(self) -> int:
+        return len(self._known) - len(self._running)
+
+    @property
+    def running(self) -> int:
+        return len(self._running)
+
+    def _begin(self, turn: Turn) -> Turn:
+        heap = self._waiting[turn.customer]
+        heapq.heappop(heap)
+        if not heap:
+            del self._waiting[turn.customer]
+        self._turns += 1
+        self._last_turn[turn.customer] = self._turns
+        self._running[turn.sequence] = turn
+        return turn
+
+
+def pause(attempts: int, *, first: float = 1.0, longest: float = 60.0) -> float:
+    """How many seconds to wait after *attempts* failures in a row: growing, up to *longest*."""
+    return min(longest, first * 2.0 ** min(max(0, attempts - 1), 30))

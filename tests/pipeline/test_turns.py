@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dorimportd.pipeline.turns import LARGE, Turn, Turns, pause
+
+
+def test_a_customers_deliveries_run_one_at_a_time_in_the_order_of_their_sequence():
+    turns = Turns(workers=4)
+    for sequence in (3, 1, 2):
+        turns.add(Turn(sequence, "acme", 10))
+    begun = []
+    while (turn := turns.next()) is not None:
+        assert turns.next() is None
+        begun.append(turn.sequence)
+        turns.done(turn.sequence)
+    assert begun == [1, 2, 3]
+
+
+def test_a_thousand_files_of_one_customer_do_not_delay_anothers_single_one():
+    turns = Turns(workers=1)
+    for sequence in range(1000):
+        turns.add(Turn(sequence, "many", 10))
+    turns.done(turns.next().sequence)
+    turns.add(Turn(5000, "one", 10))
+    assert turns.next() == Turn(5000, "one", 10)
+
+
+def test_large_files_leave_a_worker_for_small_ones():
+    turns = Turns(workers=2)
+    turns.add(Turn(1, "a", LARGE))
+    turns.add(Turn(2, "b", LARGE))
+    turns.add(Turn(3, "c", 10))
+    assert [turns.next(), turns.next(), turns.next()] == [Turn(1, "a", LARGE), Turn(3, "c", 10), None]
+
+
+def test_a_single_worker_imports_large_files_too():
+    turns = Turns(workers=1)
+    turns.add(Turn(1, "a", LARGE))
+    assert turns.next() == Turn(1, "a", LARGE)
+
+
+def test_one_that_waits_or_runs_is_not_added_again_and_one_that_ended_is():
+    turns = Turns(workers=1)
+    turns.add(Turn(1, "a", 10))
+    turns.add(Turn(1, "a", 10))
+    assert turns.next() is not None
+    turns.add(Turn(1, "a", 10))
+    turns.done(1)
+    assert turns.next() is None
+    turns.add(Turn(1, "a", 10))
+    assert turns.next() == Turn(1, "a", 10)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from([1, LARGE])), max_size=30), st.integers(1, 3)
+)
+def test_every_delivery_gets_its_turn_and_never_more_run_than_workers(files, workers):
+    turns = Turns(workers)
+    for sequence, (customer, size) in enumerate(files, 1):
+        turns.add(Turn(sequence, customer, size))
+    begun, running = [], []
+    while turns.waiting or running:
+        while (turn := turns.next()) is not None:
+            running.append(turn)
+            begun.append(turn.sequence)
+        assert len(running) == turns.running <= workers
+        assert len({turn.customer for turn in running}) == len(running)
+        turns.done(running.pop(0).sequence)
+    assert sorted(begun) == list(range(1, len(files) + 1))
+
+
+def test_pauses_grow_and_end_growing():
+    assert [pause(attempts) for attempts in (1, 2, 3, 7, 100)] == [1, 2, 4, 60, 60]
