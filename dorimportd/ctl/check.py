@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from dorimportd.config.read import BadConfig, read_settings
+from dorimportd.config.read import read_settings
+from dorimportd.config.settings import BadConfig
 from dorimportd.ctl.desk import PROBLEM, Desk, say, say_json
 
 

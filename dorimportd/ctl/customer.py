@@ -13,9 +13,8 @@ from typing import Any, Final
 from dorimportd.config import edit
 from dorimportd.config.files import LARGEST
 from dorimportd.config.keys import PublicKey
-from dorimportd.config.read import BadConfig
 from dorimportd.config.secrets import LONGEST_PASSWORD, hash_password
-from dorimportd.config.settings import Customer
+from dorimportd.config.settings import BadConfig, Customer
 from dorimportd.ctl.desk import USAGE, Desk, Stopped, say, say_json
 from dorimportd.ctl.importing import opened_file
 from dorimportd.report.sheet import sheet

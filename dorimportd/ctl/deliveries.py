@@ -75,7 +75,7 @@ def deliveries(desk: Desk, asked: argparse.Namespace) -> int:
         desk.customer(asked.customer)
     state = State(asked.state) if asked.state else None
     found = [
-        delivery_shape(each)
+        delivery_shape(each.delivery, each.outcome)
         for each in desk.store.deliveries(customer=asked.customer, state=state, since=asked.since)
     ]
     found += new_deliveries(desk, asked.customer, state, asked.since)
@@ -111,7 +111,7 @@ def known(desk: Desk, sequence: int) -> dict[str, Any]:
     """One delivery.  Raises Stopped when there is none of that sequence."""
     row = desk.store.delivery(sequence)
     if row is not None:
-        return delivery_shape(row)
+        return delivery_shape(row.delivery, row.outcome)
     try:
         return accepted_shape(desk.spool.delivery(sequence))
     except NoSuchFile as error:
@@ -159,7 +159,7 @@ def retry(desk: Desk, asked: argparse.Namespace) -> int:
     told = known(desk, asked.sequence)
     if told["state"] == State.RECEIVED:
         raise Stopped(f"Delivery {asked.sequence} is not imported yet; it will be, by itself.")
-    desk.store.retry(asked.sequence)
+    desk.store.set_state(asked.sequence, State.RECEIVED)
     if desk.wake_daemon():
         say(f"Delivery {asked.sequence} is imported again now.")
     else:

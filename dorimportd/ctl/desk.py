@@ -14,8 +14,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from dorimportd.config.read import BadConfig, read_settings
-from dorimportd.config.settings import Customer, Settings
+from dorimportd.config.read import read_settings
+from dorimportd.config.settings import BadConfig, Customer, Settings
 
 if TYPE_CHECKING:
     from dorimportd.spool.spool import Spool

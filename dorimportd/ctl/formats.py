@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
-from dorimportd.config.files import LARGEST_FILE
+from dorimportd.config.files import LARGEST
 from dorimportd.ctl.desk import PROBLEM, USAGE, Desk, Stopped, say, say_json
 from dorimportd.ctl.importing import opened_file
 from dorimportd.errors import HoldFile
@@ -121,7 +121,7 @@ def by_file(asked: argparse.Namespace) -> tuple[Format, Defaults]:
 def read_format(path: Path) -> Format:
     """The format in the file *path*.  Raises Stopped with every mistake."""
     with opened_file(path) as file:
-        content = file.read(LARGEST_FILE + 1)
+        content = file.read(LARGEST + 1)
     try:
         return parse_format(content.decode(), str(path))
     except UnicodeDecodeError as error:

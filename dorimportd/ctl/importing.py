@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, BinaryIO, Final
 
 from dorimportd.ctl.desk import PROBLEM, Desk, Stopped, say, say_json
 from dorimportd.errors import NotAccepted
@@ -48,7 +48,7 @@ def import_files(desk: Desk, asked: argparse.Namespace) -> int:
     return 0
 
 
-def opened_file(path: Path) -> IO[bytes]:
+def opened_file(path: Path) -> BinaryIO:
     """Raises Stopped."""
     try:
         return path.open("rb")
@@ -56,7 +56,7 @@ def opened_file(path: Path) -> IO[bytes]:
         raise Stopped(f"{path}: {error.strerror}") from error
 
 
-def accept_file(spool: Spool, customer: str, name: str, file: IO[bytes]) -> Delivery:
+def accept_file(spool: Spool, customer: str, name: str, file: BinaryIO) -> Delivery:
     """Raises NotAccepted; then nothing of the file is kept."""
     upload = spool.begin(customer, name, channel=Channel.LOCAL, peer="")
     try:

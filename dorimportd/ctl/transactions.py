@@ -7,13 +7,15 @@ import json
 import sys
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from dorimportd.config.settings import Customer
 from dorimportd.ctl.desk import Desk, say
-from dorimportd.report.shapes import TRANSACTION
 from dorimportd.report.tables import csv_text, table
+
+if TYPE_CHECKING:
+    from dorimportd.store.sales import SalesRow
 
 DAY: Final = timedelta(days=1)
 
@@ -42,6 +44,8 @@ def moment(text: str) -> date | datetime:
 
 def transactions(desk: Desk, asked: argparse.Namespace) -> int:
     """The table of one customer, a row at a time where the output allows it."""
+    from dorimportd.store.sales import SalesRow
+
     customer = desk.customer(asked.customer)
     start = instant_of(asked.start, customer)
     end = instant_of(asked.end, customer, whole_day=True)
@@ -49,11 +53,13 @@ def transactions(desk: Desk, asked: argparse.Namespace) -> int:
     if asked.json:
         say_json_rows(found)
     elif asked.csv:
-        sys.stdout.writelines(csv_text(TRANSACTION, ([row[name] for name in TRANSACTION] for row in found)))
+        sys.stdout.writelines(csv_text(SalesRow._fields, found))
     else:
-        rows = [[row[name] for name in TRANSACTION] for row in found]
+        rows = list(found)
         say(
-            table(TRANSACTION, rows, right=["total", "delivery"]).rstrip("\n") if rows else "No transactions."
+            table(SalesRow._fields, rows, right=["total", "delivery"]).rstrip("\n")
+            if rows
+            else "No transactions."
         )
     return 0
 
@@ -70,12 +76,10 @@ def instant_of(
     return (when if when.tzinfo else when.replace(tzinfo=zone)).astimezone(UTC)
 
 
-def say_json_rows(rows: Iterable[dict[str, Any]]) -> None:
+def say_json_rows(rows: Iterable[SalesRow]) -> None:
     """A JSON list, a line for each row, however many there are."""
     separator = "[\n"
     for row in rows:
-        sys.stdout.write(
-            separator + json.dumps({name: row[name] for name in TRANSACTION}, ensure_ascii=False)
-        )
+        sys.stdout.write(separator + json.dumps(row._asdict(), ensure_ascii=False))
         separator = ",\n"
     sys.stdout.write("[]\n" if separator == "[\n" else "\n]\n")

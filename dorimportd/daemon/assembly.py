@@ -33,12 +33,15 @@ from dorimportd.receive.sftp.host_keys import fingerprints
 from dorimportd.receive.sftp.host_keys import load_or_make as load_or_make_host_keys
 from dorimportd.receive.sftp.ssh import sftp_factory
 from dorimportd.receive.smtp.session import smtp_factory
+from dorimportd.receive.tls import TlsContexts
 from dorimportd.receive.tls import load_or_make as load_or_make_tls
 from dorimportd.receive.workers import Workers
 from dorimportd.report.shapes import delivery_shape, status_shape
 from dorimportd.spool.spool import Spool
 from dorimportd.spool.upload import Room
-from dorimportd.store.store import DeliveryRow, Store, open_store
+from dorimportd.store.deliveries import DeliveryRow
+from dorimportd.store.sales import SalesRow
+from dorimportd.store.store import Store, open_store
 from dorimportd.words import Channel, Envelope, State
 
 SPOOL_THREADS: Final = 8
@@ -64,7 +67,6 @@ class Appliance:
         self._first_store: Store | None = self._try_store(settings.database_url)
         self._started_at = datetime.now(UTC)
         self._host_keys = load_or_make_host_keys(settings.state_directory / "keys", tell=tell)
-        self._tls = load_or_make_tls(settings, settings.state_directory / "tls", tell=tell)
         self._pools = {
             "spool": ThreadWorkers(reactor, "spool", SPOOL_THREADS),
             "login": ThreadWorkers(reactor, "login", LOGIN_THREADS),
@@ -89,7 +91,13 @@ class Appliance:
             tell=self.tell,
         )
         self._reload = Reload(
-            config, self.current, self.listeners, apply=self._apply, workers=spool_workers, tell=self.tell
+            config,
+            self.current,
+            self.listeners,
+            prepare=self._contexts,
+            apply=self._apply,
+            workers=spool_workers,
+            tell=self.tell,
         )
         self._services = MultiService()
         for service in (
@@ -123,11 +131,10 @@ class Appliance:
             network=self._reactor,
             tell=self.tell,
         )
-        return {
-            Channel.SFTP: sftp_factory(house, self._host_keys),
-            Channel.FTP: ftp_factory(house, self._tls),
-            Channel.SMTP: smtp_factory(house, self._tls),
-        }
+        contexts = self._contexts(self.current())
+        self._ftp, self._smtp = ftp_factory(house, contexts), smtp_factory(house, contexts)
+        sftp = sftp_factory(house, self._host_keys)
+        return {Channel.SFTP: sftp, Channel.FTP: self._ftp, Channel.SMTP: self._smtp}
 
     # Life.
 
@@ -176,7 +183,7 @@ class Appliance:
         """Each host key as a line of known_hosts has it: its type and its base64."""
         return [key.public().toString("openssh").decode() for key in self._host_keys]
 
-    def transactions(self, customer: str) -> list[dict[str, Any]]:
+    def transactions(self, customer: str) -> list[SalesRow]:
         """All of *customer*.  Blocks; raises StoreAway."""
         store = self.importing.store
         return list(store.transactions(customer)) if store is not None else []
@@ -199,8 +206,11 @@ class Appliance:
             self.spool, store, lambda envelope: plan_for(envelope, self.current()), stopping=stopping
         )
 
-    def _apply(self, settings: Settings) -> None:
-        self._tls.reload(settings)
+    def _contexts(self, settings: Settings) -> TlsContexts:
+        return load_or_make_tls(settings, settings.state_directory / "keys", self.tell)
+
+    def _apply(self, settings: Settings, contexts: TlsContexts) -> None:
+        self._ftp.tls = self._smtp.tls = contexts
         self.spool.room = room_of(settings)
 
     # What the control socket answers.
@@ -228,7 +238,7 @@ class Appliance:
             waiting=self.importing.waiting,
             importing=self.importing.importing,
             counts=counts,
-            last=[delivery_shape(each) for each in last],
+            last=[delivery_shape(each.delivery, each.outcome) for each in last],
         )
 
     async def _ask_store(self) -> tuple[Mapping[State, int] | None, Iterable[DeliveryRow]]:
@@ -295,4 +305,4 @@ def free_bytes(path: Path) -> int:
 
 def ask(store: Store) -> tuple[Mapping[State, int], Iterable[DeliveryRow]]:
     """On a worker thread: deliveries by state, and the last ones."""
-    return store.count_by_state(), store.deliveries(limit=LAST_DELIVERIES)
+    return store.queue(), store.deliveries(limit=LAST_DELIVERIES)

@@ -10,7 +10,8 @@ import traceback
 from datetime import datetime
 from typing import Any, Final, TextIO
 
-from twisted.logger import LogLevel, formatEvent, globalLogBeginner
+from twisted.logger import ILogObserver, LogLevel, formatEvent, globalLogBeginner
+from zope.interface import provider
 
 from dorimportd.events import Event, Fault, TwistedSaid
 
@@ -48,6 +49,7 @@ def take_over_twisted_log(journal: Journal) -> None:
     Without an observer its start-up buffer would keep the last sessions alive.
     """
 
+    @provider(ILogObserver)
     def observe(entry: dict[str, Any]) -> None:
         failure = entry.get("log_failure")
         if failure is not None:
@@ -59,6 +61,7 @@ def take_over_twisted_log(journal: Journal) -> None:
     globalLogBeginner.beginLoggingTo([observe], redirectStandardIO=False, discardBuffer=True)
 
 
-def fault(where: str, error: BaseException) -> Fault:
+def fault(where: str, error: BaseException | None) -> Fault:
     """The event for a defect of ours that met us as *error*."""
+    assert error is not None  # Failure.value is declared so
     return Fault(where, error, "".join(traceback.format_exception(error)))

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import dorimportd
-from dorimportd.config.read import BadConfig, read_settings
+from dorimportd.config.read import read_settings
+from dorimportd.config.settings import BadConfig
 from dorimportd.daemon.journal import Journal, take_over_twisted_log
-from dorimportd.errors import SpoolFailing, SpoolInUse, StoreUnusable
+from dorimportd.errors import CertificateUnusable, HostKeyUnusable, SpoolFailing, SpoolInUse, StoreUnusable
 from dorimportd.events import Tell
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def run(config: Path, *, tell: Tell | None = None, ready: Callable[[Appliance], 
 
     try:
         appliance = Appliance(reactor, config, settings, tell or journal.tell)
-    except (StoreUnusable, SpoolFailing) as error:
+    except (StoreUnusable, SpoolFailing, CertificateUnusable, HostKeyUnusable) as error:
         return refuse(error, BAD_CONFIG)
     except (SpoolInUse, OSError, ValueError) as error:
         return refuse(error, FAILED)

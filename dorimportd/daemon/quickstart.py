@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from ftplib import FTP
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from twisted.python.failure import Failure
 
@@ -32,6 +32,7 @@ from dorimportd.events import (
     Level,
 )
 from dorimportd.report.tables import table
+from dorimportd.store.sales import SalesRow
 from dorimportd.words import Channel
 
 HOST: Final = "127.0.0.1"
@@ -262,10 +263,12 @@ def send_by_ftp(port: int, password: str, sample: Path) -> None:
         session.storbinary(f"STOR {sample.name}", file)
 
 
-def rows_table(rows: Iterable[Mapping[str, Any]]) -> str:
+def rows_table(rows: Iterable[SalesRow]) -> str:
     """The transactions that came of the sample."""
     columns = ["location", "transaction_id", "total", "currency", "local_time", "delivery"]
-    return table(columns, [[row[name] for name in columns] for row in rows], right=["total", "delivery"])
+    return table(
+        columns, [[getattr(row, name) for name in columns] for row in rows], right=["total", "delivery"]
+    )
 
 
 def known_hosts(port: int, public_keys: Iterable[str]) -> str:

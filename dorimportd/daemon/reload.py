@@ -11,10 +11,12 @@ from pathlib import Path
 
 from twisted.internet.defer import DeferredLock
 
-from dorimportd.config.read import BadConfig, read_settings
-from dorimportd.config.settings import Settings
+from dorimportd.config.read import read_settings
+from dorimportd.config.settings import BadConfig, Settings
 from dorimportd.daemon.listening import Address, CannotListen, Listeners
+from dorimportd.errors import CertificateUnusable
 from dorimportd.events import ReloadRefused, RestartNeeded, SettingsReloaded, SettingsWarning, Tell
+from dorimportd.receive.tls import TlsContexts
 from dorimportd.receive.workers import Workers
 from dorimportd.words import Channel
 
@@ -45,8 +47,8 @@ def addresses(settings: Settings) -> list[Address]:
 class Reload:
     """Reads the configuration again and puts it in the place of the running one.
 
-    *apply* makes the parts that keep something of the settings follow the new ones; it may raise
-    ValueError or OSError before it has changed anything.
+    *prepare* reads, on a worker thread, what else the new settings lead to, and may raise
+    CertificateUnusable; *apply* then puts it in place and cannot fail.
     """
 
     def __init__(
@@ -55,13 +57,15 @@ class Reload:
         current: CurrentSettings,
         listeners: Listeners,
         *,
-        apply: Callable[[Settings], None],
+        prepare: Callable[[Settings], TlsContexts],
+        apply: Callable[[Settings, TlsContexts], None],
         workers: Workers,
         tell: Tell,
     ) -> None:
         self._path = path
         self._current = current
         self._listeners = listeners
+        self._prepare = prepare
         self._apply = apply
         self._workers = workers
         self._tell = tell
@@ -81,17 +85,13 @@ class Reload:
     async def _reload(self) -> list[str]:
         try:
             settings = await self._workers.run(read_settings, self._path)
+            contexts = await self._workers.run(self._prepare, settings)
             prepared = await self._listeners.prepare(addresses(settings))
         except BadConfig as error:
             return [str(mistake) for mistake in error.mistakes]
-        except CannotListen as error:
+        except (CertificateUnusable, CannotListen) as error:
             return [str(error)]
-        try:
-            self._apply(settings)
-        except (ValueError, OSError) as error:
-            for listener in prepared.values():
-                listener.socket.stopListening()
-            return [str(error)]
+        self._apply(settings, contexts)
         self._say_what_waits(self._current(), settings)
         self._current.replace(settings)
         await self._listeners.change(addresses(settings), prepared)

@@ -14,8 +14,10 @@ from dorimportd.errors import HoldFile, Interrupted
 from dorimportd.parse.format import Format
 from dorimportd.parse.read import Batch, Defaults, read
 from dorimportd.spool.spool import Spool
-from dorimportd.store.store import Importing, Store
-from dorimportd.words import Delivery, Envelope, Outcome, Reject, Transaction
+from dorimportd.store.deliveries import DeliveryRow
+from dorimportd.store.imports import Run
+from dorimportd.store.store import Store
+from dorimportd.words import Delivery, Envelope, Outcome, Reject, State, Transaction
 
 WINDOW: Final = 100_000  # rows in one database transaction
 
@@ -70,27 +72,27 @@ class Importer:
         is right.
         """
         delivery = self._spool.delivery(sequence)
-        tag = None
         try:
             plan = self._plan(delivery.envelope)
-            tag = plan.tag
-            outcome = self._import(delivery, plan)
         except HoldFile as reason:
-            outcome = self._store.hold(sequence, str(reason), tag)
-        return delivery, outcome
+            self._store.set_state(sequence, State.HELD, str(reason))
+            return delivery, Outcome(State.HELD, reason=str(reason))
+        return delivery, self._import(delivery, plan).outcome
 
-    def _import(self, delivery: Delivery, plan: Plan) -> Outcome:
+    def _import(self, delivery: Delivery, plan: Plan) -> DeliveryRow:
         envelope = delivery.envelope
+        run = self._store.importing(delivery.sequence, plan.tag)
         earlier = self._store.earlier_same_bytes(envelope.customer, envelope.sha256, delivery.sequence)
         windows = self._windows(delivery, plan)
-        first, second = next(windows), next(windows, None)
+        try:
+            first, second = next(windows), next(windows, None)
+            for _ in windows:  # to the end, so that a file that must be held leaves no row behind
+                pass
+        except HoldFile as reason:
+            return run.hold(str(reason))
         if second is None:
-            with self._store.importing(delivery.sequence, plan.tag) as run:
-                return run.finish(first.transactions, first.rejects, first.rows, duplicate_of=earlier)
-        for _ in windows:  # to the end, so that a file that must be held leaves no row behind
-            pass
-        with self._store.importing(delivery.sequence, plan.tag) as run:
-            return write_windows(run, self._windows(delivery, plan), earlier)
+            return run.finish(first.transactions, first.rejects, first.rows, duplicate_of=earlier)
+        return write_windows(run, self._windows(delivery, plan), earlier)
 
     def _windows(self, delivery: Delivery, plan: Plan) -> Iterator[Window]:
         """The rows of the file, at least one window, each but the last as full as a window gets."""
@@ -106,11 +108,11 @@ class Importer:
         yield window
 
 
-def write_windows(run: Importing, windows: Iterator[Window], earlier: int | None) -> Outcome:
+def write_windows(run: Run, windows: Iterator[Window], earlier: int | None) -> DeliveryRow:
     """Write all of *windows* but those that an earlier attempt wrote; the last with the outcome."""
     held = next(windows)
     for number, window in enumerate(windows):
-        if number >= run.windows_done:
+        if number >= run.resume_at:
             run.write(held.transactions, held.rejects, held.rows)
         held = window
     return run.finish(held.transactions, held.rejects, held.rows, duplicate_of=earlier)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable
-from typing import IO
+from typing import BinaryIO
 
 from dorimportd.config.settings import Customer
 from dorimportd.errors import (
@@ -64,7 +64,7 @@ class CustomerAvatar:
         name = self.name(path)
         return await self._workers.run(self._spool.entry, self.customer.name, name) if name else None
 
-    async def read(self, path: bytes | str) -> IO[bytes]:
+    async def read(self, path: bytes | str) -> BinaryIO:
         """The bytes of the file at *path*; reading them blocks, so do it through workers."""
         return await self._workers.run(self._spool.open, self.customer.name, self._file_name(path))
 

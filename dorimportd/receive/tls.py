@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -91,9 +91,10 @@ def context(
     """
     try:
         options = CertificateOptions(
-            privateKey=PKey.from_cryptography_key(key),  # type: ignore[arg-type]  # read_key saw to it
-            certificate=X509.from_cryptography(chain[0]),
-            extraCertChain=[X509.from_cryptography(each) for each in chain[1:]],
+            # Twisted's types are still those of older versions of pyOpenSSL.
+            privateKey=cast(PKey, key),
+            certificate=cast(X509, chain[0]),
+            extraCertChain=cast(list[X509], chain[1:]),
             acceptableCiphers=CIPHERS,
             lowerMaximumSecurityTo=newest,
         )

@@ -12,7 +12,7 @@ from typing import Final
 from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
-from dorimportd.errors import NotAccepted
+from dorimportd.errors import NotAccepted, SpoolFailing
 from dorimportd.events import DeliveryAccepted, Tell, UploadAbandoned, UploadKept, UploadRefused
 from dorimportd.receive.workers import Workers
 from dorimportd.spool.names import is_temporary
@@ -77,6 +77,13 @@ class IncomingUpload:
         self._idle.append(idle)
         return idle
 
+    async def sync(self) -> None:
+        """On return all that was handed over is on the disk.  Raises NotAccepted."""
+        await self.written()
+        if self.refusal is not None:
+            raise self.refusal
+        await self._workers.run(self._upload.sync)
+
     async def accept(self) -> Delivery | None:
         """All bytes were handed over and the sender says that it is the whole file.
 
@@ -124,7 +131,7 @@ class IncomingUpload:
         pieces, self._queue = self._queue, []
         self._writing = True
         writing = self._workers.run(self._write_all, pieces)
-        writing.addCallbacks(self._answer, self._fail, (pieces,), None, (pieces,))
+        writing.addCallbacks(self._answer, self._fail, (pieces,), {}, (pieces,))
 
     def _write_all(self, pieces: list[tuple[int, bytes, Deferred[None]]]) -> int:
         """On a worker thread: the number of pieces that were written before one was refused."""
@@ -147,7 +154,8 @@ class IncomingUpload:
                 done.errback(Failure(self.refusal))
 
     def _fail(self, failure: Failure, pieces: list[tuple[int, bytes, Deferred[None]]]) -> None:
-        """A defect of ours: every piece fails with it."""
+        """A defect of ours: every piece fails with it, and what is left is never accepted."""
+        self.refusal = self.refusal or SpoolFailing()
         self._next(pieces)
         for _, _, done in pieces:
             done.errback(failure)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import asdict
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from dorimportd.words import Channel, Counts, Delivery, Reject, State, Transaction, instant, iso
+from dorimportd.words import Channel, Delivery, Outcome, Reject, State, Transaction, instant, iso
 
 DELIVERY: Final = (
     "sequence",
@@ -29,43 +29,19 @@ DELIVERY: Final = (
     "duplicates",
     "rejected",
 )
-TRANSACTION: Final = (
-    "customer",
-    "location",
-    "transaction_id",
-    "total",
-    "currency",
-    "occurred_at",
-    "local_time",
-    "delivery",
-)
 
 
-class DeliveryLike(Protocol):
-    """What has the fields of DELIVERY; the store's rows do."""
-
-    @property
-    def received_at(self) -> datetime: ...
-
-
-def delivery_shape(row: DeliveryLike) -> dict[str, Any]:
+def delivery_shape(delivery: Delivery, outcome: Outcome) -> dict[str, Any]:
     """A delivery and what became of it."""
-    return {name: getattr(row, name) for name in DELIVERY} | {"received_at": iso(row.received_at)}
+    envelope = asdict(delivery.envelope) | {"received_at": iso(delivery.envelope.received_at)}
+    told = asdict(outcome.counts) | {name: getattr(outcome, name) for name in ("state", "reason", "format")}
+    known = {"sequence": delivery.sequence, **envelope, **told}
+    return {name: known[name] for name in DELIVERY}
 
 
 def accepted_shape(delivery: Delivery) -> dict[str, Any]:
     """A delivery of which the database knows nothing yet, in the same shape."""
-    envelope = delivery.envelope
-    known = {name: getattr(envelope, name) for name in DELIVERY if hasattr(envelope, name)}
-    numbers = {field.name: 0 for field in fields(Counts)}
-    return {
-        **dict.fromkeys(DELIVERY),
-        **numbers,
-        **known,
-        "sequence": delivery.sequence,
-        "received_at": iso(envelope.received_at),
-        "state": State.RECEIVED,
-    }
+    return delivery_shape(delivery, Outcome(State.RECEIVED))
 
 
 def reject_shape(reject: Reject) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, BinaryIO
 
 from dorimportd.errors import NoSuchFile, SpoolFailing, SpoolInUse
 from dorimportd.spool.accept import Sequence, accept, read_envelope
@@ -236,14 +236,14 @@ class Spool:
             raise NoSuchFile
         return found
 
-    def open(self, customer: str, name: str) -> IO[bytes]:
+    def open(self, customer: str, name: str) -> BinaryIO:
         """The bytes of one file of the root folder, for reading.  Raises NoSuchFile or SpoolFailing."""
         there = self.entry(customer, name)
         if there.sequence is not None:
             return self.open_delivery(there.sequence)
         folder, _ = self._find(customer, name)
         try:
-            return (folder / "data").open("rb", buffering=0)
+            return (folder / "data").open("rb")
         except OSError as error:
             raise because(error) from error
 
@@ -286,7 +286,7 @@ class Spool:
             raise because(error) from error
         return Delivery(sequence, read_envelope(text))
 
-    def open_delivery(self, sequence: int) -> IO[bytes]:
+    def open_delivery(self, sequence: int) -> BinaryIO:
         """The bytes of a delivery.  Raises NoSuchFile or SpoolFailing."""
         try:
             return (self.layout.delivery(sequence) / "data").open("rb")
