@@ -1,0 +1,18 @@
+"""The SMTP door (RFC 5321): a mail with one CSV file becomes a delivery, and every mail is kept.
+
+    session.py     what each command does, every reply            on the reactor thread
+    mended.py      Twisted's ESMTP with its faults mended         on the reactor thread
+    wire.py        bytes to lines and to message                  no socket
+    commands.py    the table of commands; addresses, parameters   no socket
+    envelope.py    who sends to whom, and who may
+    incoming.py    the message on its way to the disk
+    taking.py      the end of the message: kept, delivered        blocks, on a worker thread
+    attachment.py  which part is the CSV file
+    mime.py        where the parts of a message are
+    parameters.py  header values, file names
+    body.py        base64, quoted-printable
+
+A message is answered when it is on the disk as a kept mail and its CSV file is a delivery, or when it is
+refused with what is wrong with it.  Who may send is decided at RCPT, so that a stranger's message is
+never taken in.
+"""

@@ -1,0 +1,84 @@
+"""A mail transaction (RFC 5321 section 3.3): who sends to whom, and who may."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from dorimportd.config.settings import Customer, Settings
+from dorimportd.errors import SenderRefused, TooLarge, UnknownAddress
+from dorimportd.receive.smtp.commands import Breach, Path, read_mailbox, read_path
+
+RECIPIENTS_LIMIT: Final = 100  # RFC 5321 section 4.5.3.1.8
+POSTMASTER: Final = "postmaster"
+
+
+@dataclass(frozen=True, slots=True)
+class MailEnvelope:
+    """What MAIL and RCPT have said so far."""
+
+    reverse_path: str
+    utf8: bool = False  # the mail may have addresses beyond ASCII (RFC 6531)
+    forward_paths: tuple[str, ...] = ()
+    customers: tuple[str, ...] = ()  # who gets a delivery of it, each once
+    archive: bool = False  # it came to the archive address or to postmaster (too): kept, not imported
+
+
+def begin_envelope(argument: bytes, *, largest: int) -> MailEnvelope:
+    """The envelope that `MAIL` with *argument* begins.
+
+    Raises Breach, and TooLarge when the mail says that it has more than *largest* bytes (RFC 1870).
+    """
+    text, parameters = read_path(argument, b"FROM")
+    if parameters.keys() - {"SIZE", "BODY", "SMTPUTF8"}:
+        raise Breach(555, "5.5.4", "This server knows SIZE, BODY and SMTPUTF8 only.")
+    size = parameters.get("SIZE", "0")
+    if not size.isdecimal() or parameters.get("BODY", "7BIT").upper() not in ("7BIT", "8BITMIME"):
+        raise Breach(501, "5.5.4", "SIZE takes a number of bytes, BODY takes 7BIT or 8BITMIME.")
+    utf8 = "SMTPUTF8" in parameters
+    reverse_path = read_mailbox(text, utf8=utf8)
+    if int(size) > largest:
+        raise TooLarge
+    return MailEnvelope(str(reverse_path), utf8)
+
+
+def add_recipient(argument: bytes, envelope: MailEnvelope, settings: Settings, peer: str) -> MailEnvelope:
+    """*envelope* with the recipient of `RCPT` with *argument*.
+
+    Raises Breach, UnknownAddress or SenderRefused.
+    """
+    text, parameters = read_path(argument, b"TO")
+    if parameters:
+        raise Breach(555, "5.5.4", "RCPT takes no parameters here.")
+    path = read_mailbox(text, utf8=envelope.utf8)
+    if len(envelope.forward_paths) == RECIPIENTS_LIMIT:
+        raise Breach(
+            452, "4.5.3", f"A mail can have {RECIPIENTS_LIMIT} recipients; send it again for the others."
+        )
+    forward_paths = (*envelope.forward_paths, str(path))
+    customer = recipient(path, settings)
+    if customer is None:
+        return replace(envelope, forward_paths=forward_paths, archive=True)
+    if not (customer.allows_sender(envelope.reverse_path) and customer.allows_peer(peer)):
+        raise SenderRefused
+    customers = tuple(dict.fromkeys((*envelope.customers, customer.name)))
+    return replace(envelope, forward_paths=forward_paths, customers=customers)
+
+
+def recipient(path: Path, settings: Settings) -> Customer | None:
+    """The customer whose address *path* is; None for an address whose mails are kept and not imported.
+
+    Postmaster is one of those: every server has to take mail for it (RFC 5321 section 4.5.1).
+    Raises UnknownAddress.
+    """
+    local, domain = path.local.casefold(), path.domain.casefold().rstrip(".")
+    ours = domain in (settings.mail_domain.casefold(), settings.hostname.casefold())
+    if local == POSTMASTER and (ours or not domain):
+        return None
+    archive, _, archive_domain = (settings.smtp.archive_address or "").casefold().partition("@")
+    if local and local == archive and (domain == archive_domain if archive_domain else ours):
+        return None
+    customer = settings.by_mail_address(path.local) if ours and local else None
+    if customer is None or not customer.enabled:
+        raise UnknownAddress
+    return customer
