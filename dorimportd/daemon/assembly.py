@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IProtocolFactory
 
 import dorimportd
-from dorimportd.config.settings import Settings
+from dorimportd.config.settings import Settings, own_hostname
 from dorimportd.daemon.console import Console
 from dorimportd.daemon.housekeeping import Housekeeping
 from dorimportd.daemon.importing import ImportService
@@ -60,6 +60,7 @@ class Appliance:
     def __init__(self, reactor: Any, config: Path, settings: Settings, tell: Tell) -> None:
         self._reactor = reactor
         self._tell_outside = tell
+        own_hostname()  # now, since it may ask DNS: later it is known
         self.current = CurrentSettings(settings)
         self.spool = open_spool(settings)
         self.spool.hold()

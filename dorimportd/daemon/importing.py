@@ -83,7 +83,8 @@ class ImportService(Service):
         self._tell = tell
         self._importer: Importer | None = None
         self._store: Store | None = None
-        self._away = 0  # failures in a row to use the database
+        self._away = 0  # failures in a row to use the database; 0 again when something was done with it
+        self._paused = False  # nothing begins until the next look
         self._look_at_all = True
         self._looking = False
         self._look_again = False
@@ -117,7 +118,7 @@ class ImportService(Service):
         self._look_at_all = self._look_at_all or retried
         if self._looking:
             self._look_again = True
-        elif self.running and not self._away:
+        elif self.running and not self._paused:
             self._spawn(self._look())
 
     # The service.
@@ -148,10 +149,10 @@ class ImportService(Service):
         try:
             for turn in await self._found():
                 self._turns.add(turn)
-            if self._away:
-                self._away = 0
-                self._tell(StoreBack())
+            self._paused = False
             self._begin_imports()
+            if not self._turns.running:
+                self._store_is_back()
         except StoreAway as error:
             wait = self._store_is_away(error)
         except NotAccepted as error:  # the spool cannot be read
@@ -196,7 +197,7 @@ class ImportService(Service):
     def _look_later(self, wait: float) -> None:
         if not self.running:
             return
-        if self._look_again and not self._away:
+        if self._look_again and not self._paused:
             self._look_again = False
             self._spawn(self._look())
         else:
@@ -212,16 +213,22 @@ class ImportService(Service):
             self._timer = None
 
     def _store_is_away(self, error: StoreAway) -> float:
-        """Tell it once for each pause; the seconds to wait."""
+        """Tell it once for each pause; the seconds to wait, more each time."""
+        self._paused = True
         self._away += 1
         wait = pause(self._away)
         self._tell(StoreLost(str(error), wait))
         return wait
 
+    def _store_is_back(self) -> None:
+        if self._away:
+            self._away = 0
+            self._tell(StoreBack())
+
     # Importing.
 
     def _begin_imports(self) -> None:
-        while self.running and not self._away and (turn := self._turns.next()) is not None:
+        while self.running and not self._paused and (turn := self._turns.next()) is not None:
             self._spawn(self._import(turn))
 
     async def _import(self, turn: Turn) -> None:
@@ -234,13 +241,14 @@ class ImportService(Service):
         except StoreAway as error:
             self._turns.done(turn.sequence)
             self._look_at_all = True
-            if not self._away:
+            if not self._paused:
                 self._wait_for_store(error)
             return
         except Exception as error:  # noqa: BLE001  (a defect, or bytes that are gone: it stops no other import)
             await self._failed(turn, error)
             return
         self._turns.done(turn.sequence)
+        self._store_is_back()
         self._tell(TOLD[outcome.state](delivery, outcome))
         self._begin_imports()
 

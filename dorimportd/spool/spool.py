@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, BinaryIO, Final
 
 from dorimportd.errors import NoSuchFile, SpoolFailing, SpoolInUse
 from dorimportd.spool.accept import Sequence, accept, read_envelope
@@ -22,6 +22,9 @@ from dorimportd.spool.names import check_name, final_name
 from dorimportd.spool.roots import Entry, Roots
 from dorimportd.spool.upload import Note, Room, Upload, because, remove_unclaimed, resumable_size
 from dorimportd.words import Channel, Delivery
+
+# On these a client that begins a name anew has given up the broken upload of it.
+RESUMES: Final = (Channel.SFTP, Channel.FTP)
 
 
 class Spool:
@@ -95,7 +98,7 @@ class Spool:
     # Uploads.
 
     def begin(self, customer: str, name: str, *, channel: Channel, peer: str) -> Upload:
-        """A new upload of *name*; one of that name that nobody writes any more is dropped.
+        """A new upload of *name*; a broken one of that name is dropped when it could have been resumed.
 
         Raises BadName, NoSpace or SpoolFailing.
         """
@@ -105,7 +108,7 @@ class Spool:
         try:
             self.room.check(self.layout.incoming)
             for earlier, its in self._unfinished(customer):
-                if its.name == name:
+                if its.name == name and channel in RESUMES:
                     remove_unclaimed(earlier)
             folder.mkdir(mode=0o750, parents=True)
             upload = self._opened(folder, customer, note)

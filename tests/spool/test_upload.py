@@ -124,6 +124,16 @@ def test_an_upload_that_begins_anew_drops_the_broken_one(spool):
     assert spool.open_delivery(spool.accept(upload).sequence).read() == b"short"
 
 
+def test_a_mail_does_not_end_an_upload_that_can_be_resumed(spool):
+    upload = begin(spool)
+    upload.write(0, b"half")
+    spool.put_down(upload)
+    mail = spool.begin("acme", "a.csv", channel=Channel.SMTP, peer="")
+    mail.write(0, b"whole")
+    spool.accept(mail)
+    assert spool.resume("acme", "a.csv").size == 4
+
+
 def test_an_upload_of_nothing_that_is_put_down_leaves_nothing(spool):
     spool.put_down(begin(spool))
     with pytest.raises(NoSuchFile):

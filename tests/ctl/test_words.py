@@ -1,0 +1,295 @@
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import re
+
+import pytest
+from appliance import FORMAT, SALES, SOLD
+
+DELIVERY = [
+    *(
+        "sequence",
+        "customer",
+        "channel",
+        "name",
+        "size",
+        "sha256",
+        "peer",
+        "message_id",
+        "received_at",
+        "state",
+    ),
+    *("reason", "format", "rows", "imported", "unchanged", "replaced", "duplicates", "rejected"),
+]
+TRANSACTION = [
+    *("customer", "location", "transaction_id", "total", "currency", "occurred_at", "local_time", "delivery"),
+]
+ZULU = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
+
+
+@pytest.fixture
+def file(tmp_path):
+    def write(content, name="sample.csv"):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write
+
+
+def test_check_says_that_all_is_right(appliance):
+    assert appliance.ctl("check") == {"mistakes": [], "warnings": []}
+    assert "is right: 1 customers, 1 formats" in appliance.run_ctl("check")
+    assert appliance.run_ctl("check", "--quiet") == ""
+
+
+def test_check_tells_every_mistake_and_exits_with_1(appliance, tmp_path):
+    (tmp_path / "dorimportd.toml").write_text('hostnam = "x"\n[limits]\nsessions = "many"\n')
+    appliance = type(appliance).__new__(type(appliance))
+    appliance.config = tmp_path / "dorimportd.toml"
+    said = appliance.run_ctl("check", status=1).splitlines()
+    assert said[0].startswith("dorimportd.toml:1:1: hostnam: ")
+    assert said[1].startswith("dorimportd.toml:3:1: limits.sessions: ")
+    assert said[2:] == ["2 mistakes."]
+
+
+def test_status_has_what_scripts_rely_on(appliance):
+    told = appliance.ctl("status")
+    assert [set(each) for each in told["listeners"]] == [{"channel", "address", "port"}] * 3
+    assert {each["channel"] for each in told["listeners"]} == {"sftp", "ftp", "smtp"}
+    assert told["mail_domain"] == "sales.example"
+    assert {each["type"] for each in told["host_keys"]} == {"ssh-ed25519", "ssh-rsa"}
+    assert all(each["fingerprint"].startswith("SHA256:") for each in told["host_keys"])
+    assert told["database"]["state"] == "ok"
+    assert told["queue"] == {"waiting": 0, "importing": 0}
+    assert told["deliveries"] == {"received": 0, "imported": 1, "held": 1, "duplicate": 0, "failed": 0}
+    assert "sftp on      127.0.0.1 port " in appliance.run_ctl("status")
+
+
+def test_deliveries_have_the_agreed_fields_in_the_agreed_order(appliance):
+    imported, held = appliance.ctl("deliveries")
+    assert list(imported) == list(held) == DELIVERY
+    content = SALES + b"0012;=cmd|1;12,50;2026-07-14 10:31:00\n"
+    received_at, format = imported.pop("received_at"), imported.pop("format")
+    assert ZULU.fullmatch(received_at)
+    assert re.fullmatch(r"plain@[0-9a-f]{12}", format)
+    assert imported == {
+        "sequence": 1,
+        "customer": "acme",
+        "channel": "ftp",
+        "name": "sales.csv",
+        "size": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "peer": "127.0.0.1",
+        "message_id": None,
+        "state": "imported",
+        "reason": None,
+        "rows": 4,
+        "imported": 3,
+        "unchanged": 0,
+        "replaced": 0,
+        "duplicates": 0,
+        "rejected": 1,
+    }
+    assert (held["state"], held["rows"]) == ("held", 0)
+    assert "column `Total` is gone" in held["reason"]
+
+
+def test_deliveries_are_chosen_by_customer_state_and_time(appliance):
+    assert [each["sequence"] for each in appliance.ctl("deliveries", "--state", "held")] == [2]
+    assert [each["sequence"] for each in appliance.ctl("deliveries", "--customer", "acme")] == [1, 2]
+    assert [each["sequence"] for each in appliance.ctl("deliveries", "--since", "1h")] == [1, 2]
+    assert appliance.ctl("deliveries", "--since", "2099-01-01") == []
+    assert "There is no customer 'acm'" in appliance.run_ctl("deliveries", "--customer", "acm", status=1)
+
+
+def test_one_delivery_is_shown(appliance):
+    assert appliance.ctl("delivery", "show", "1") == appliance.ctl("deliveries")[0]
+    assert "There is no delivery 99." in appliance.run_ctl("delivery", "show", "99", status=1)
+    assert re.search(r"^state: +held$", appliance.run_ctl("delivery", "show", "2"), re.MULTILINE)
+
+
+def test_rejects_say_line_column_value_and_rule(appliance):
+    (reject,) = appliance.ctl("delivery", "rejects", "1")
+    assert reject == {
+        "line": 5,
+        "column": "Total",
+        "value": "12,50",
+        "rule": "is not an amount with decimal mark '.'",
+        "raw": "0012;=cmd|1;12,50;2026-07-14 10:31:00",
+    }
+    assert appliance.ctl("delivery", "rejects", "2") == []
+    rows = list(csv.reader(io.StringIO(appliance.run_ctl("delivery", "rejects", "1", "--csv"))))
+    assert rows == [["line", "column", "rule", "raw"], ["5", "Total", reject["rule"], reject["raw"]]]
+
+
+def test_transactions_have_the_agreed_fields_and_are_exact(appliance):
+    found = appliance.ctl("transactions", "--customer", "acme")
+    assert [list(each) for each in found] == [TRANSACTION] * 3
+    assert found[1] == {
+        "customer": "acme",
+        "location": "0007",
+        "transaction_id": "A-2",
+        "total": "-2.50",
+        "currency": "EUR",
+        "occurred_at": "2026-07-14T07:05:43Z",
+        "local_time": "2026-07-14T09:05:43",
+        "delivery": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("limits", "ids"),
+    [
+        (["--from", "2026-07-14", "--to", "2026-07-14"], ["A-1", "A-2", "B-1"]),
+        (["--from", "2026-07-15"], []),
+        (["--to", "2026-07-13"], []),
+        (["--from", "2026-07-14T09:05:43"], ["A-2", "B-1"]),
+        (["--to", "2026-07-14T07:05:43+00:00"], ["A-1"]),
+    ],
+)
+def test_transactions_are_chosen_by_the_customers_own_days(appliance, limits, ids):
+    found = appliance.ctl("transactions", "--customer", "acme", *limits)
+    assert [each["transaction_id"] for each in found] == ids
+
+
+def test_transactions_come_as_csv_and_as_a_table(appliance):
+    rows = list(csv.reader(io.StringIO(appliance.run_ctl("transactions", "--customer", "acme", "--csv"))))
+    assert rows[0] == TRANSACTION
+    assert [(row[1], row[2], row[3], row[5]) for row in rows[1:]] == SOLD
+    shown = appliance.run_ctl("transactions", "--customer", "acme")
+    assert "acme      0007      A-2               -2.50  EUR" in shown
+
+
+def test_a_held_delivery_is_imported_by_retry_once_its_format_is_mended(appliance):
+    path = appliance.folder / "formats.d" / "plain.toml"
+    before = path.read_text()
+    path.write_text(before.replace('total = "Total"', 'total = "Gross"'))
+    # The other column does not hold a time: the row is rejected, and the file is no longer held.
+    assert appliance.run_ctl("delivery", "retry", "2")
+    appliance.settle(2)
+    assert appliance.ctl("delivery", "show", "2")["state"] == "held", "the daemon has not read the format"
+    appliance.daemon.send_signal(1)
+    appliance.await_line("configuration reloaded")
+    appliance.run_ctl("delivery", "retry", "2")
+    after = appliance.settle(2)[1]
+    assert (after["state"], after["rows"], after["rejected"]) == ("imported", 1, 1)
+    path.write_text(before)
+    appliance.daemon.send_signal(1)
+
+
+def test_a_format_is_tried_and_nothing_is_stored(appliance, file):
+    sample = file(SALES + b"0012;B-1;-1;2026-07-14 10:31:01\n0012;B-9;x;2026-07-14 10:31:01\n")
+    words = ["--format", file(FORMAT, "f.toml"), "--timezone", "Europe/Berlin", "--currency", "EUR"]
+    told = appliance.ctl("format", "test", sample, *words, status=1)
+    assert list(told) == ["summary", "transactions", "rejects"]
+    assert [list(each) for each in told["transactions"]] == [TRANSACTION] * 3
+    assert [(each["transaction_id"], each["total"]) for each in told["transactions"]] == [
+        ("A-1", "12.50"),
+        ("A-2", "-2.50"),
+        ("B-1", "-1"),
+    ]
+    assert [(each["line"], each["column"], each["value"]) for each in told["rejects"]] == [(6, "Total", "x")]
+    summary = told["summary"]
+    assert (summary["rows"], summary["transactions"], summary["refunds"], summary["duplicates"]) == (
+        5,
+        3,
+        2,
+        1,
+    )
+    assert summary["totals"] == {"EUR": "9.00"}
+    assert (summary["first"], summary["last"]) == ("2026-07-14T07:02:11Z", "2026-07-14T08:31:01Z")
+    assert len(appliance.ctl("transactions", "--customer", "acme")) == 3
+
+
+def test_the_format_of_a_customer_is_tried(appliance, file):
+    told = appliance.ctl("format", "test", file(SALES), "--customer", "acme")
+    assert [each["customer"] for each in told["transactions"]] == ["acme"] * 3
+    said = appliance.run_ctl("format", "test", file(b"%PDF-1.4\n"), "--customer", "acme", status=1)
+    assert "the file would be held: The file is a PDF document" in said
+
+
+def test_a_mistake_in_a_format_names_its_place(appliance, file):
+    wrong = file('location = "Store"\ndelimeter = ";"\n', "wrong.toml")
+    said = appliance.run_ctl("format", "test", file(SALES), "--format", wrong, status=1)
+    assert f"{wrong}:2:1: delimeter: " in said
+    assert "did you mean 'delimiter'?" in said
+
+
+def test_a_suggested_format_imports_its_sample(appliance, file):
+    sample = file(SALES * 1)
+    suggested = appliance.run_ctl("format", "suggest", sample)
+    told = appliance.ctl("format", "test", sample, "--format", file(suggested, "s.toml"))
+    assert [each["total"] for each in told["transactions"]] == ["12.50", "-2.50", "1249.00"]
+
+
+def test_formats_are_listed_and_shown(appliance):
+    (plain,) = appliance.ctl("format", "list")
+    assert (plain["name"], plain["customers"]) == ("plain", ["acme"])
+    assert appliance.run_ctl("format", "show", "plain") == FORMAT
+    assert "There is no format 'plane'" in appliance.run_ctl("format", "show", "plane", status=1)
+
+
+def test_a_file_from_disk_is_a_delivery_like_any_other(appliance, file):
+    before = len(appliance.deliveries())
+    (accepted,) = appliance.ctl("import", file(SALES, "disk.csv"), "--customer", "acme")
+    assert (accepted["channel"], accepted["name"], accepted["state"]) == ("local", "disk.csv", "received")
+    assert appliance.settle(before + 1)[-1]["channel"] == "local"
+    assert "No such file" in appliance.run_ctl("import", "/nowhere.csv", "--customer", "acme", status=1)
+
+
+def test_a_customer_is_added_with_a_format_from_a_file_and_changed(appliance, file):
+    format = file(FORMAT, "fresh.toml")
+    words = ["--timezone", "UTC", "--currency", "USD", "--format", format, "--email", "fresh"]
+    said = appliance.run_ctl("customer", "add", "fresh", *words, "--password-file", file("pw\n", "pw"))
+    assert "Customer fresh added. The running daemon works by it now." in said
+    shown = appliance.ctl("customer", "show", "fresh")
+    assert (shown["login"], shown["mail_address"], shown["enabled"]) == ("fresh", "fresh@sales.example", True)
+    assert shown["formats"] == [{"files": "*", "format": "fresh"}]
+    assert "disabled" in appliance.run_ctl("customer", "disable", "fresh")
+    assert appliance.ctl("customer", "show", "fresh")["enabled"] is False
+    assert "enabled" in appliance.run_ctl("customer", "enable", "fresh")
+    assert [each["name"] for each in appliance.ctl("customer", "list")] == ["acme", "fresh"]
+    assert "There is a customer 'fresh' already." in appliance.run_ctl(
+        "customer", "add", "fresh", *words, status=1
+    )
+
+
+def test_a_customer_that_would_be_wrong_is_not_written(appliance):
+    words = ["customer", "add", "bad", "--timezone", "Berlin", "--currency", "EUR"]
+    assert "timezone" in appliance.run_ctl(*words, status=1)
+    assert not (appliance.folder / "customers.d" / "bad.toml").exists()
+
+
+def test_the_sheet_has_all_that_a_customer_needs(appliance):
+    told, sheet = appliance.ctl("status"), appliance.run_ctl("customer", "sheet", "acme")
+    for each in [*told["host_keys"], {"fingerprint": "acme@sales.example"}]:
+        assert each["fingerprint"] in sheet
+    for each in told["listeners"]:
+        assert each["channel"] == "smtp" or f"port {each['port']}" in sheet
+
+
+def test_wrong_usage_exits_with_2(appliance):
+    for words in (["deliveries", "--state", "lost"], ["nonsense"], [], ["delivery", "show", "x"]):
+        assert "usage: dorimportctl" in appliance.run_ctl(*words, status=2)
+
+
+def test_the_manual_is_there_without_a_configuration(appliance):
+    topics = [line.split()[0] for line in appliance.run_ctl("help").splitlines()]
+    assert {"formats", "customers", "sending", "deliveries", "operation"} <= set(topics)
+    for each in topics:
+        assert appliance.run_ctl("help", each).startswith("## ")
+    assert "There is no topic 'x'" in appliance.run_ctl("help", "x", status=1)
+
+
+def test_json_is_json_for_every_listing(appliance):
+    for words in (
+        ["deliveries"],
+        ["customer", "list"],
+        ["customer", "key", "list", "acme"],
+        ["format", "list"],
+    ):
+        assert isinstance(json.loads(appliance.run_ctl(*words, "--json")), list)
