@@ -28,6 +28,8 @@ class Process:
         self._ready = ready
         self._supervisor = Supervisor(os.environ)
         self._status = 0
+        self._reloading = False
+        self._wanted = False  # a reload, since the last one began to read
 
     def run(self) -> int:
         """The exit status, when it has stopped."""
@@ -53,9 +55,20 @@ class Process:
         self._spawn(self._reload)
 
     async def _reload(self) -> None:
+        """Signals that come while it reads are one more reading, however many they are."""
+        self._wanted = True
+        if self._reloading:
+            return
+        self._reloading = True
         self._supervisor.reloading()
-        mistakes = await self._appliance.reload()
-        self._supervisor.ready(f"reload refused: {mistakes[0]}" if mistakes else "accepting files")
+        mistakes: list[str] = []
+        try:
+            while self._wanted:
+                self._wanted = False
+                mistakes = await self._appliance.reload()
+        finally:
+            self._reloading = False
+            self._supervisor.ready(f"reload refused: {mistakes[0]}" if mistakes else "accepting files")
 
     def _stop(self) -> Deferred[None]:
         self._supervisor.stopping()

@@ -85,13 +85,15 @@ class Importer:
         earlier = self._store.earlier_same_bytes(envelope.customer, envelope.sha256, delivery.sequence)
         windows = self._windows(delivery, plan)
         try:
-            first, second = next(windows), next(windows, None)
+            only: Window | None = next(windows)
+            if next(windows, None) is not None:
+                only = None
             for _ in windows:  # to the end, so that a file that must be held leaves no row behind
                 pass
         except HoldFile as reason:
             return run.hold(str(reason))
-        if second is None:
-            return run.finish(first.transactions, first.rejects, first.rows, duplicate_of=earlier)
+        if only is not None:
+            return run.finish(only.transactions, only.rejects, only.rows, duplicate_of=earlier)
         return write_windows(run, self._windows(delivery, plan), earlier)
 
     def _windows(self, delivery: Delivery, plan: Plan) -> Iterator[Window]:
