@@ -134,8 +134,8 @@ class Appliance:
         )
         contexts = self._contexts(self.current())
         self._ftp, self._smtp = ftp_factory(house, contexts), smtp_factory(house, contexts)
-        sftp = sftp_factory(house, self._host_keys)
-        return {Channel.SFTP: sftp, Channel.FTP: self._ftp, Channel.SMTP: self._smtp}
+        self._sftp = sftp_factory(house, self._host_keys)
+        return {Channel.SFTP: self._sftp, Channel.FTP: self._ftp, Channel.SMTP: self._smtp}
 
     # Life.
 
@@ -158,6 +158,7 @@ class Appliance:
         What is being uploaded is kept for resuming; nothing of it was acknowledged.
         """
         await self.listeners.stopService()
+        await self._sftp.end_sessions("The server is stopping.")
         if self._services.running:
             await Deferred.fromCoroutine(wait_for(self._services.stopService()))
         for pool in self._pools.values():

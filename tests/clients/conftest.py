@@ -35,7 +35,7 @@ class Sent:
 
     def file(self, name, rows=3):
         path = self.folder / name
-        body = "".join(f"0007;{name}-{number};{number}.50;2026-07-14 09:02:11\n" for number in range(rows))
+        body = "".join(f"0007;{name}-{number:05};{number}.50;2026-07-14 09:02:11\n" for number in range(rows))
         path.write_text(f"Store;Receipt;Total;Time\n{body}")
         return path
 
@@ -54,7 +54,7 @@ class Sent:
         }
         ours = [each for each in self.appliance.transactions() if each[1].startswith(f"{path.name}-")]
         assert ours == [
-            ("0007", f"{path.name}-{number}", f"{number}.50", "2026-07-14T07:02:11Z")
+            ("0007", f"{path.name}-{number:05}", f"{number}.50", "2026-07-14T07:02:11Z")
             for number in range(rows)
         ]
         return delivery

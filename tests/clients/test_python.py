@@ -60,7 +60,7 @@ def test_a_reset_data_connection_is_not_the_end_of_a_file(ftp, sent):
     data.sendall(whole[:50_000])
     data.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     data.close()
-    with pytest.raises(ftplib.error_temp, match="^426"):
+    with pytest.raises(ftplib.error_temp, match=r"^426"):
         ftp.voidresp()
     sent.nothing()
     ftp.voidcmd("TYPE I")  # SIZE counts bytes

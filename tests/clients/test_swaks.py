@@ -53,7 +53,7 @@ def test_a_copy_to_the_archive_is_matched_and_never_imported(swaks, sent, applia
     path = sent.file("archived.csv")
     mail = [
         "--header",
-        "Message-ID: <archived@shop.example>",
+        "Message-Id: <archived@shop.example>",
         "--attach-name",
         path.name,
         "--attach",

@@ -1,0 +1,34 @@
+"""What is agreed on with an SSH client: one table of algorithms, ours by preference.
+
+The client's order decides (RFC 4253 section 7.1).  Left out of what Conch has: CBC modes and triple
+DES, SHA-1 and MD5, NIST curves, group exchange, and compression, which would let a client that has
+not logged in take memory a thousand times the size of what it sends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from twisted.conch.ssh.transport import SSHTransportBase
+
+from dorimportd import __version__
+
+VERSION: Final = b"SSH-2.0-dorimportd_" + __version__.encode("ascii")
+
+KEY_EXCHANGES: Final[list[bytes]] = [
+    name
+    for name in (b"mlkem768x25519-sha256", b"curve25519-sha256", b"curve25519-sha256@libssh.org")
+    if name in SSHTransportBase.supportedKeyExchanges  # ML-KEM needs a cryptography that has it
+]
+CIPHERS: Final = [b"aes256-ctr", b"aes192-ctr", b"aes128-ctr"]
+MACS: Final = [b"hmac-sha2-256", b"hmac-sha2-512"]
+COMPRESSIONS: Final = [b"none"]
+
+# How a key may sign, for hosts and customers alike (RFC 8332, RFC 8709): algorithm -> type of key.
+SIGNATURES: Final[Mapping[bytes, bytes]] = {
+    b"ssh-ed25519": b"ssh-ed25519",
+    b"rsa-sha2-512": b"ssh-rsa",
+    b"rsa-sha2-256": b"ssh-rsa",
+}
+RSA_BITS: Final = 2048  # at least

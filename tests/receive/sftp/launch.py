@@ -1,0 +1,76 @@
+"""The SFTP door alone, in a process of its own: what stands behind it is real, only the store is missing.
+
+    python launch.py DORIMPORTD.TOML
+
+Listens on 127.0.0.1, prints its port, and tells events on standard error, one JSON list a line.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import (
+    FilteringLogObserver,
+    LogLevel,
+    LogLevelFilterPredicate,
+    globalLogBeginner,
+    textFileLogObserver,
+)
+from twisted.python.threadpool import ThreadPool
+
+from dorimportd.config.read import read_settings
+from dorimportd.events import Event
+from dorimportd.receive.house import House
+from dorimportd.receive.limits import SessionLimits, Sessions
+from dorimportd.receive.portal import Doorkeeper
+from dorimportd.receive.sftp.host_keys import load_or_make
+from dorimportd.receive.sftp.ssh import sftp_factory
+from dorimportd.spool.spool import Spool
+from dorimportd.spool.upload import Room
+
+
+class Threads:
+    """Workers on a pool of Twisted's threads."""
+
+    def __init__(self, count: int) -> None:
+        self._pool = ThreadPool(1, count)
+        self._pool.start()
+        reactor.addSystemEventTrigger("during", "shutdown", self._pool.stop)
+
+    def run(self, work, /, *args, **kwargs) -> Deferred:
+        return deferToThreadPool(reactor, self._pool, work, *args, **kwargs)
+
+
+def tell(event: Event) -> None:
+    print(json.dumps([type(event).__name__, event.sentence()]), file=sys.stderr, flush=True)
+
+
+def main(path: Path) -> None:
+    # What Twisted itself has to complain of is a line that is no JSON; the tests want none.
+    complaints = FilteringLogObserver(
+        textFileLogObserver(sys.stderr), [LogLevelFilterPredicate(defaultLogLevel=LogLevel.warn)]
+    )
+    globalLogBeginner.beginLoggingTo([complaints], redirectStandardIO=False)
+    settings = read_settings(path)
+    limits = settings.limits
+    spool = Spool(settings.state_directory / "spool", room=Room(limits.file_size, limits.free_space))
+    spool.recover()
+    workers = Threads(4)
+    most = SessionLimits(limits.sessions, limits.sessions_per_address, limits.sessions_per_customer)
+    doorkeeper = Doorkeeper(lambda: settings, spool=spool, workers=workers, logins=Threads(2), tell=tell)
+    house = House(
+        doorkeeper, Sessions(lambda: most), lambda: settings, spool, workers, reactor, reactor, tell
+    )
+    factory = sftp_factory(house, load_or_make(settings.state_directory / "keys", tell=tell))
+    reactor.addSystemEventTrigger("before", "shutdown", factory.end_sessions, "The server is stopping.")
+    port = reactor.listenTCP(0, factory, interface="127.0.0.1")
+    print(port.getHost().port, flush=True)
+    reactor.run()
+
+
+main(Path(sys.argv[1]))
