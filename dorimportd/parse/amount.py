@@ -1,0 +1,133 @@
+"""Totals, exact: the digits as they were written, and never a float.
+
+The marks are the format's and are not guessed: "1.234" with decimal mark "." is no amount of a thousand,
+and with thousands mark "." no amount of one.  What stands around the digits is a sign, brackets and a
+currency, in any order that tills use; anything else makes it no amount.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+from dorimportd.parse.values import CURRENCY, BadValue
+from dorimportd.words import Amount
+
+SCALE: Final = 4  # decimal places at most
+WHOLE_DIGITS: Final = 14  # with four places it still fits the 64 bits of a database's integer
+AMOUNT_CHARACTERS: Final = 100
+
+# How a till marks a refund: what stands before and after the digits, without currency and blanks.
+SIGNS: Final = {
+    ("", ""): 1,
+    ("+", ""): 1,
+    ("-", ""): -1,
+    ("", "-"): -1,
+    ("(", ")"): -1,
+}
+
+# A blank as a thousands mark is often one that does not break the line, an apostrophe a typographic one.
+MARKS: Final = {
+    "": "",
+    ".": r"\.",
+    ",": ",",
+    " ": "[ \u00a0\u2009\u202f]",
+    "'": "['\u2019]",
+}
+
+MINUS: Final = str.maketrans("\u2212\u2013", "--")  # the minus sign and the en dash
+
+# Currencies as tills write them, beside codes and the single signs that Unicode knows as currency.
+CURRENCY_WORD: Final = re.compile(
+    r"[Kk]r\.?|Kč|zł|Ft|S?Fr\.?|Rs\.?|RM?|TL|lei|лв\.?|円|元|руб\.|(?:AU?|CA?|HK|MX|NT|NZ|R|S|US)\$"
+)
+
+
+class AmountReader:
+    """Reads the totals of a file whose marks are known."""
+
+    def __init__(self, *, decimal: str, thousands: str) -> None:
+        whole = "[0-9]+"
+        if thousands:
+            whole += f"|[0-9]{{1,3}}(?:{MARKS[thousands]}[0-9]{{3}})+"
+        places = f"{MARKS[decimal]}([0-9]+)"
+        # Nearly every amount has at most a minus before it; only such a one may begin with its mark.
+        self._plain = re.compile(f"([-+]?)(?:({whole})(?:{places})?|{places})")
+        self._dressed = re.compile(f"([^0-9]*)({whole})(?:{places})?([^0-9]*)")
+        self._rule = f"is not an amount with decimal mark {decimal!r}"
+        if thousands:
+            self._rule += f" and thousands mark {thousands!r}"
+
+    def read(self, text: str, currency: str) -> tuple[int, int]:
+        """The units and the scale of the amount in *text*: "1.234,50 €" is (123450, 2).
+
+        The scale is what was written.  Zeros behind the fourth place say nothing and are dropped.  A
+        currency code in *text* must be *currency*; a sign such as $ is that of many and is not compared.
+
+        Raises BadValue.
+        """
+        stripped = text.strip()
+        if not stripped:
+            raise BadValue("is empty")
+        if len(stripped) > AMOUNT_CHARACTERS:
+            raise BadValue(self._rule)
+        plain = self._plain.fullmatch(stripped)
+        if plain:
+            sign, whole, places, places_alone = plain.groups("")
+            return exact(SIGNS[sign, ""], whole, places or places_alone)
+        dressed = self._dressed.fullmatch(stripped)
+        if dressed is None:
+            raise BadValue(self._rule)
+        before, whole, places, after = dressed.groups("")
+        return exact(self._sign(before, after, currency), whole, places)
+
+    def _sign(self, before: str, after: str, currency: str) -> int:
+        """The sign that stands around the digits, once, with one currency or none."""
+        before, after = (squeezed(each) for each in (before, after))
+        word = before.strip("+-(") + after.strip("-)")
+        for bare in ((before.replace(word, "", 1), after), (before, after.replace(word, "", 1))):
+            if bare in SIGNS and is_currency(word):
+                if CURRENCY.fullmatch(word) and word != currency:
+                    raise BadValue(f"is in {word}, but the currency is {currency}")
+                return SIGNS[bare]
+        raise BadValue(self._rule)
+
+
+def read_amount(text: str, *, decimal: str, thousands: str = "", currency: str = "") -> Amount:
+    """The exact amount in *text*: "1.234,50" with marks "," and "." is Amount(123450, scale=2).
+
+    Raises BadValue.
+    """
+    return Amount(*AmountReader(decimal=decimal, thousands=thousands).read(text, currency))
+
+
+def exact(sign: int, whole: str, places: str) -> tuple[int, int]:
+    """The units and the scale of these digits; *whole* may hold thousands marks.
+
+    Raises BadValue.
+    """
+    if len(places) > SCALE:
+        if places[SCALE:].strip("0"):
+            raise BadValue(f"has more than {SCALE} decimal places")
+        places = places[:SCALE]
+    if not whole.isdigit():
+        whole = "".join(re.findall("[0-9]", whole))
+    if len(whole.lstrip("0")) > WHOLE_DIGITS:
+        raise BadValue(f"has more than {WHOLE_DIGITS} digits before the decimal mark")
+    return sign * int(whole + places), len(places)
+
+
+def squeezed(text: str) -> str:
+    """*text* without blanks, each minus the plain one."""
+    return "".join(text.split()).translate(MINUS)
+
+
+def is_currency(word: str) -> bool:
+    """Whether *word* names a currency; nothing at all does as well."""
+    return (
+        not word
+        or CURRENCY.fullmatch(word) is not None
+        or CURRENCY_WORD.fullmatch(word) is not None
+        or (len(word) == 1 and unicodedata.category(word) == "Sc")
+    )

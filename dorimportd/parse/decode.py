@@ -1,0 +1,192 @@
+"""Bytes into physical lines, or why they are not text.
+
+A line ends with LF, CR LF or CR, mixed as they come, and keeps its end.  Memory is bounded whatever the
+file holds: lines come in lists of some 256 Ki characters, and a longer line than 1 Mi holds the file.
+What is not text at all is told by its first bytes.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator, Mapping
+from io import StringIO
+from typing import BinaryIO, Final
+
+from dorimportd.errors import HoldFile
+
+BLOCK_BYTES: Final = 262_144
+LINE_CHARACTERS: Final = 1_048_576
+
+HEAD_BYTES: Final = 4_096  # of the file, for a first look
+
+EXPORT_HINT: Final = "Export it as CSV and send that."
+UNPACK_HINT: Final = "Unpack it and send the CSV file itself."
+
+# What a file begins with that holds other files.
+PACKED: Final[Mapping[bytes, str]] = {
+    b"\x1f\x8b": "compressed by gzip",
+    b"BZh": "compressed by bzip2",
+    b"\xfd7zXZ\0": "compressed by xz",
+    b"\x28\xb5\x2f\xfd": "compressed by Zstandard",
+    b"7z\xbc\xaf\x27\x1c": "a 7-Zip archive",
+    b"Rar!\x1a\x07": "a RAR archive",
+    b"PK\x03\x04": "a ZIP archive",
+}
+# An Office document is a ZIP archive; these are names of its parts.
+OFFICE: Final[Mapping[bytes, str]] = {
+    b"xl/": "an Excel workbook (.xlsx)",
+    b"word/": "a Word document (.docx)",
+    b"opendocument.spreadsheet": "a LibreOffice spreadsheet (.ods)",
+    b"[Content_Types].xml": "an Excel workbook or another Office document",
+    b"_rels/.rels": "an Excel workbook or another Office document",
+}
+# What a file begins with that is no text of columns.
+DOCUMENTS: Final[Mapping[bytes, str]] = {
+    b"%PDF-": "a PDF document",
+    b"\x89PNG\r\n\x1a\n": "a picture (PNG)",
+    b"\xff\xd8\xff": "a picture (JPEG)",
+    b"GIF8": "a picture (GIF)",
+    b"II*\0": "a picture (TIFF)",
+    b"MM\0*": "a picture (TIFF)",
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "an Excel or Office document of the old kind (.xls)",
+    b"{\\rtf": "a rich text document (RTF)",
+    b"SQLite format 3\0": "an SQLite database",
+    b"PAR1": "a Parquet file",
+}
+MARKUP: Final[Mapping[bytes, str]] = {
+    b"<!doctype html": "a web page (HTML)",
+    b"<html": "a web page (HTML)",
+    b"<?xml": "an XML document",
+}
+
+MARKS: Final[Mapping[bytes, str]] = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
+# Encodings as sentences name them; others go by the name that the format uses.
+NAMES: Final[Mapping[str, str]] = {
+    "utf-8": "UTF-8",
+    "utf-16": "UTF-16",
+    "utf-16-le": "UTF-16 (little-endian)",
+    "utf-16-be": "UTF-16 (big-endian)",
+    "latin-1": "Latin-1",
+}
+
+
+def decode(stream: BinaryIO, encoding: str) -> Iterator[list[str]]:
+    """The physical lines of *stream*, read from its beginning, in lists of bounded size.
+
+    Raises HoldFile where it is not text in this *encoding*, holds a NUL or too long a line.
+    """
+    stream.seek(0)
+    head = stream.read(HEAD_BYTES)
+    refuse_what_is_no_text(head, encoding)
+    stream.seek(0)
+    decoder = codecs.getincrementaldecoder("utf-8-sig" if encoding == "utf-8" else encoding)()
+    rest, line, ended = "", 1, False
+    while not ended:
+        received = stream.read(BLOCK_BYTES)
+        ended = not received
+        before = decoder.getstate()
+        try:
+            text = rest + decoder.decode(received, final=ended)
+        except UnicodeDecodeError as error:
+            decoder.setstate(before)
+            good = decoder.decode(received[: max(0, error.start - len(before[0]))])
+            at = line + line_ends(rest + good)
+            raise HoldFile(undecodable(error, at, encoding, ended=ended)) from error
+        if line == 1 and not rest:
+            text = text.removeprefix("\ufeff")
+        if "\0" in text:
+            at = line + line_ends(text[: text.index("\0")])
+            raise HoldFile(f"Line {at} holds a NUL character: the file is damaged, or it is not text.")
+        cut = len(text) if ended else end_of_last_line(text)
+        rest = text[cut:]
+        if cut:
+            lines = split_lines(text[:cut])
+            line += len(lines)
+            yield lines
+        if len(rest) > LINE_CHARACTERS:
+            raise HoldFile(f"Line {line} is longer than {LINE_CHARACTERS:,} characters.")
+
+
+def split_lines(text: str) -> list[str]:
+    """The lines of *text* with their ends, which are LF, CR LF and CR and nothing else."""
+    return StringIO(text, newline="").readlines()
+
+
+def end_of_last_line(text: str) -> int:
+    """Where the last line that surely has its whole end ends in *text*; 0 when there is none."""
+    # A CR that stands last may be the first half of CR LF.
+    return 1 + max(text.rfind("\n"), text.rfind("\r", 0, len(text) - 1))
+
+
+def line_ends(text: str) -> int:
+    """How many lines of *text* are over."""
+    return text.count("\n") + text.count("\r") - text.count("\r\n")
+
+
+def refuse_what_is_no_text(head: bytes, encoding: str) -> None:
+    """Raises HoldFile when the first bytes show that the file is something else than *encoding* says."""
+    if not head:
+        raise HoldFile("The file is empty.")
+    if foreign := what_it_is_instead(head):
+        raise HoldFile(foreign)
+    marked = next((name for mark, name in MARKS.items() if head.startswith(mark)), None)
+    if marked and encoding != marked and not (encoding == "utf-16" and marked.startswith(encoding)):
+        kind = "utf-16" if marked.startswith("utf-16") else marked
+        raise HoldFile(
+            f"The file is {name_of(marked)}, as its byte order mark says, not {name_of(encoding)};"
+            f' set encoding = "{kind}".'
+        )
+    if encoding == "utf-16" and not marked:
+        raise HoldFile(
+            "The file has no byte order mark, so that UTF-16 can be read in two ways;"
+            ' set encoding = "utf-16-le" (Windows) or "utf-16-be".'
+        )
+    guess = utf16_without_mark(head)
+    if guess and not encoding.startswith("utf-16"):
+        raise HoldFile(
+            f'The file looks like {name_of(guess)}, not {name_of(encoding)}; set encoding = "{guess}".'
+        )
+
+
+def what_it_is_instead(head: bytes) -> str | None:
+    """A sentence about a file that begins with *head*, when that is no text of columns."""
+    packed = next((kind for mark, kind in PACKED.items() if head.startswith(mark)), None)
+    if packed == "a ZIP archive" and (
+        office := next((OFFICE[name] for name in OFFICE if name in head), None)
+    ):
+        return f"The file is {office}, not CSV. {EXPORT_HINT}"
+    if packed:
+        return f"The file is {packed}. {UNPACK_HINT}"
+    beginning = head.removeprefix(codecs.BOM_UTF8).lstrip().lower()
+    kinds = [kind for mark, kind in DOCUMENTS.items() if head.startswith(mark)]
+    kinds += [kind for mark, kind in MARKUP.items() if beginning.startswith(mark)]
+    return f"The file is {kinds[0]}, not CSV. {EXPORT_HINT}" if kinds else None
+
+
+def utf16_without_mark(head: bytes) -> str | None:
+    """The byte order of text of which nearly every other byte is NUL."""
+    even, odd = head[0::2].count(0), head[1::2].count(0)
+    enough = len(head) // 4
+    if odd > enough and not even:
+        return "utf-16-le"
+    if even > enough and not odd:
+        return "utf-16-be"
+    return None
+
+
+def name_of(encoding: str) -> str:
+    return NAMES.get(encoding, encoding)
+
+
+def undecodable(error: UnicodeDecodeError, line: int, encoding: str, *, ended: bool) -> str:
+    """A sentence about bytes in *line* that are not *encoding*."""
+    if ended:
+        cause = f"the file is cut off, or not {name_of(encoding)}"
+        return f"Line {line}, the last, ends within a character: {cause}."
+    reason = f"Line {line} is not {name_of(encoding)} (byte 0x{error.object[error.start]:02X})"
+    hint = '; if the till writes Windows files, set encoding = "cp1252"' if encoding == "utf-8" else ""
+    return f"{reason}{hint}."

@@ -1,0 +1,103 @@
+"""How a file differs from its format, in a sentence for the person who has to mend one of them.
+
+Asked when no line of the file has all the columns.  The likeliest header is the line that has most of
+them; what it lacks is compared with what it has besides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from difflib import SequenceMatcher
+from typing import Final, NamedTuple
+
+from dorimportd.parse.header import HEADER_LINES, candidates, folded
+from dorimportd.parse.rows import Dialect
+
+DELIMITERS: Final = (",", ";", "\t", "|")
+DELIMITER_NAMES: Final = {"\t": "tab"}
+
+NAMES_TOLD: Final = 20  # of the columns that the file has
+SHOWN_CHARACTERS: Final = 60  # of a name or a value
+ALIKE: Final = 0.6  # of two names of which one may have become the other
+
+
+class Candidate(NamedTuple):
+    """A line that may have been meant as the header."""
+
+    line: int
+    names: tuple[str, ...]
+    found: frozenset[str]  # of the wanted columns, folded
+
+
+def explain(lines: Sequence[str], wanted: Sequence[str], dialect: Dialect) -> str:
+    """Why none of *lines*, the first of a file, is a header with the *wanted* columns."""
+    if not any(line.strip() for line in lines):
+        return "The file is empty."
+    best = likeliest(lines, wanted, dialect)
+    for delimiter in DELIMITERS:
+        other = likeliest(lines, wanted, Dialect(delimiter, dialect.quote))
+        if not best.found and len(other.found) > len(wanted) // 2:
+            name = DELIMITER_NAMES.get(delimiter, delimiter)
+            hint = f'set delimiter = "{name}"'
+            return f"The columns in line {other.line} are separated by {shown(delimiter)}; {hint}."
+    if not best.found:
+        return (
+            f"None of the first {HEADER_LINES} lines has any of the columns {listed(wanted)};"
+            f" line {best.line} has {listed(best.names)}."
+        )
+    missing = [name for name in wanted if folded(name) not in best.found]
+    extra = [name for name in best.names if folded(name) not in map(folded, wanted)]
+    return (
+        f"The header in line {best.line} does not fit the format: {', '.join(changes(missing, extra))}."
+        f" Its columns are {listed(best.names)}."
+    )
+
+
+def likeliest(lines: Sequence[str], wanted: Sequence[str], dialect: Dialect) -> Candidate:
+    """The line that has most of the *wanted* columns; of several, that with most columns, then the first."""
+    needed = {folded(name) for name in wanted}
+    found = []
+    for line, row in candidates(lines, dialect):
+        names = tuple(name.strip() for name in row if name.strip())
+        found.append(Candidate(line, names, frozenset(needed & set(map(folded, names)))))
+    nothing = Candidate(1, (), frozenset())
+    return max(found, key=lambda each: (len(each.found), len(each.names)), default=nothing)
+
+
+def changes(missing: Iterable[str], extra: Sequence[str]) -> Iterable[str]:
+    """What became of each missing column."""
+    for name in missing:
+        like = most_alike(name, extra)
+        successor = f"; `{printable(like)}` is new and looks like it" if like else ""
+        yield f"column `{name}` is gone{successor}"
+
+
+def most_alike(name: str, others: Iterable[str]) -> str | None:
+    """The one of *others* that *name* may have become."""
+    scored = [(likeness(folded(name), folded(other)), other) for other in others]
+    best = max(scored, default=(0.0, ""), key=lambda pair: pair[0])
+    return best[1] if best[0] >= ALIKE else None
+
+
+def likeness(one: str, other: str) -> float:
+    """From 0 to 1; a name that holds all words of the other is a near one."""
+    words = (set(one.split()), set(other.split()))
+    if words[0] <= words[1] or words[1] <= words[0]:
+        return 0.9
+    return SequenceMatcher(None, one, other).ratio()
+
+
+def listed(names: Sequence[str]) -> str:
+    """*names* in a row, cut where there are many."""
+    told = ", ".join(f"`{printable(name)}`" for name in names[:NAMES_TOLD])
+    more = len(names) - NAMES_TOLD
+    return f"{told} and {more} more" if more > 0 else told or "no columns"
+
+
+def printable(text: str) -> str:
+    """*text* of a file as a sentence may quote it: on one line, cut when it is long."""
+    return "".join(sign if sign.isprintable() else " " for sign in text[:SHOWN_CHARACTERS])
+
+
+def shown(delimiter: str) -> str:
+    return DELIMITER_NAMES.get(delimiter, f'"{delimiter}"')

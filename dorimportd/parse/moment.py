@@ -1,0 +1,169 @@
+"""Local times into instants, and what a change of the clocks does.
+
+What the file says about the place is taken in this order: an offset in the value; else the time zone of
+the format; else the customer's.  Then:
+
+    02:30 happens twice (clocks go back)      the first of the two, in summer time
+    02:30 does not happen (clocks go forward) no time, and so a reject
+    a date alone                              its midnight; where the clocks skip that, the same instant
+                                              as if they had not been changed yet
+    ends in Z                                 that instant, at the offset that the place then has
+
+A million rows have a thousand dates and 86,400 times of the day, so each half of a text is read once.
+"""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from dorimportd.parse.pattern import ISO, Clock, Pattern, Stated
+from dorimportd.parse.values import BadValue, Memo
+from dorimportd.words import EPOCH, instant
+
+# What a text may say that leaves the offset to the place.  Named here, as each row is compared with them.
+NOTHING: Final = Stated.NOTHING
+NO_CLOCK: Final = Stated.NO_CLOCK
+
+SECOND: Final = 1_000_000  # microseconds
+DAY: Final = 86_400 * SECOND
+
+# A date outside of these is a misread one.
+YEARS: Final = range(1970, 2101)
+
+DATES_KEPT: Final = 20_000
+CLOCKS_KEPT: Final = 100_000  # more than a day has seconds
+
+
+class Day(NamedTuple):
+    """A date at the place."""
+
+    midnight: int  # microseconds from 1970-01-01T00:00 to its 00:00, both as the clock on the wall shows
+    begins: int | None  # its 00:00 as an instant; None when the clocks are changed on it
+    offset: int  # seconds east of UTC, at its beginning
+
+
+class Moments:
+    """The times of one file: text into instant and offset.
+
+    *patterns* are tried in their order; the first that fits and gives a day of the calendar counts.
+    """
+
+    def __init__(self, patterns: Sequence[Pattern], zone: ZoneInfo) -> None:
+        self._patterns = patterns
+        self._zone = zone
+        # Halves of texts of the first pattern.  Put together they always make a text that fits it, and so
+        # no other pattern is to be asked.
+        first = patterns[0]
+        self._guess = first.guess
+        self._days = Memo(lambda half: self._day(first, half), DATES_KEPT)
+        self._clocks = Memo(lambda half: clock_of(first, half), CLOCKS_KEPT)
+        self._clocks_alone = Memo(lambda half: clock_of(first, f" {half}"), CLOCKS_KEPT)
+
+    def read(self, text: str) -> tuple[int, int]:
+        """Microseconds since 1970-01-01T00:00:00Z, and the seconds east of UTC there and then.
+
+        Raises BadValue.
+        """
+        try:
+            return self.read_usual(text)
+        except BadValue:
+            return self._read_unusual(text.strip())
+
+    def read_usual(self, text: str) -> tuple[int, int]:
+        """The same for a text that is as the first pattern has it, to the letter.
+
+        Raises BadValue for any other.
+        """
+        ends = self._guess(text)
+        midnight, begins, offset = self._days[text[:ends]]
+        microseconds, stated = self._clocks[text[ends:]]
+        if begins is not None and (stated is NOTHING or stated is NO_CLOCK):
+            return begins + microseconds, offset
+        return self._resolve(midnight + microseconds, stated)
+
+    def read_pair(self, date: str, clock: str) -> tuple[int, int]:
+        """The same for the two halves of such a text, as they stand before and behind a blank.
+
+        Raises BadValue for any others.
+        """
+        midnight, begins, offset = self._days[date]
+        microseconds, stated = self._clocks_alone[clock]
+        if begins is not None and (stated is NOTHING or stated is NO_CLOCK):
+            return begins + microseconds, offset
+        return self._resolve(midnight + microseconds, stated)
+
+    def _read_unusual(self, text: str) -> tuple[int, int]:
+        """A text that is not as the first pattern has it, to the letter."""
+        if not text:
+            raise BadValue("is empty")
+        bad = BadValue(rule_of(self._patterns))
+        for pattern in self._patterns:
+            halves = pattern.halves(text)
+            if halves is not None:
+                try:
+                    day = self._day(pattern, halves[0])
+                except BadValue as error:
+                    bad = error
+                else:
+                    clock = clock_of(pattern, halves[1])
+                    return self._resolve(day.midnight + clock.microseconds, clock.stated)
+        raise bad
+
+    def _day(self, pattern: Pattern, half: str) -> Day:
+        """The date in the first half of a text."""
+        date = pattern.read_date(half)
+        if date is None:
+            raise BadValue(rule_of([pattern]))
+        if date.day > monthrange(*date[:2])[1]:
+            raise BadValue("is not a day of the calendar")
+        if date.year not in YEARS:
+            raise BadValue(f"is not in the years {YEARS[0]} to {YEARS[-1]}")
+        midnight = (datetime(*date, tzinfo=EPOCH.tzinfo) - EPOCH) // timedelta(microseconds=1)
+        offsets = {*self._offsets(midnight), *self._offsets(midnight + DAY)}
+        offset = self._offsets(midnight)[0]
+        return Day(midnight, midnight - offset * SECOND if len(offsets) == 1 else None, offset)
+
+    def _offsets(self, wall: int) -> tuple[int, int]:
+        """The offsets that a clock on the wall which shows *wall* may have there (PEP 495).
+
+        Where it shows that twice, the earlier first; where it never does, those before and after the change.
+        """
+        shown = instant(wall).replace(tzinfo=self._zone)
+        return seconds(shown.utcoffset()), seconds(shown.replace(fold=1).utcoffset())
+
+    def _resolve(self, wall: int, stated: int | Stated) -> tuple[int, int]:
+        """What the clock on the wall means that shows *wall*, where the everyday rule does not do."""
+        if isinstance(stated, int):
+            return wall - stated * SECOND, stated
+        if stated is Stated.UTC:
+            return wall, seconds(instant(wall).astimezone(self._zone).utcoffset())
+        before, after = self._offsets(wall)
+        if after <= before:  # it shows that once, or twice: then the first counts
+            return wall - before * SECOND, before
+        if stated is Stated.NO_CLOCK:
+            return wall - before * SECOND, after
+        raise BadValue(f"is skipped by the clocks in {self._zone.key} when they go forward")
+
+
+def clock_of(pattern: Pattern, half: str) -> Clock:
+    """The time of the day in the second half of a text."""
+    clock = pattern.read_clock(half)
+    if clock is None:
+        raise BadValue(rule_of([pattern]))
+    return clock
+
+
+def rule_of(patterns: Sequence[Pattern]) -> str:
+    """What a text breaks that fits none of *patterns*."""
+    if [pattern.text for pattern in patterns] == [ISO]:
+        return "is not a time like 2026-07-14 16:52:38"
+    return f"is not a time like {' or '.join(pattern.text for pattern in patterns)}"
+
+
+def seconds(offset: timedelta | None) -> int:
+    assert offset is not None  # a time with a ZoneInfo has one
+    return offset // timedelta(seconds=1)

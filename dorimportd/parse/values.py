@@ -1,0 +1,77 @@
+"""Text fields, and values met again.
+
+An ID or a location is text and stays text: leading zeros and nineteen digits survive.  What stands
+around it are blanks; what stands in it is printed in logs and in CSV, so it holds no control character.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+V = TypeVar("V")
+
+TEXT_CHARACTERS: Final = 200  # of an ID or a location, at most
+MEMO_VALUES: Final = 100_000  # kept at most, so that a file without repetition costs no memory
+MEMO_KEY_CHARACTERS: Final = 100  # a longer text is not worth keeping
+
+# C0, DEL and C1; the separators of lines and paragraphs; what turns the direction of writing.
+CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+CURRENCY: Final = re.compile("[A-Z]{3}")  # the shape of ISO 4217
+
+
+class BadValue(Exception):
+    """A value breaks a rule.  The text is the rule, a sentence that goes on after the value."""
+
+    @property
+    def rule(self) -> str:
+        return str(self.args[0])
+
+
+class Memo(dict[str, V]):
+    """Values by the text they were read from, so that what a file repeats is read once.
+
+    Looking up a text that is not known reads it, and raises what the reading raises.
+    """
+
+    def __init__(self, read: Callable[[str], V], limit: int = MEMO_VALUES) -> None:
+        super().__init__()
+        self._read = read
+        self._limit = limit
+
+    def __missing__(self, text: str) -> V:
+        value = self._read(text)
+        if len(self) < self._limit and len(text) <= MEMO_KEY_CHARACTERS:
+            self[text] = value
+        return value
+
+
+def read_text(text: str) -> str:
+    """The ID or location in *text*, without the blanks around it.
+
+    Raises BadValue when it is empty, too long, or holds a control character.
+    """
+    stripped = text.strip()
+    if not stripped:
+        raise BadValue("is empty")
+    if len(stripped) > TEXT_CHARACTERS:
+        raise BadValue(f"is longer than {TEXT_CHARACTERS} characters")
+    # isprintable is the quick question; it also refuses signs that do no harm, such as NBSP.
+    if not stripped.isprintable() and CONTROL.search(stripped):
+        raise BadValue("holds a control character")
+    return stripped
+
+
+def read_currency(text: str) -> str:
+    """The currency code in *text*.
+
+    Raises BadValue.
+    """
+    stripped = text.strip()
+    if not stripped:
+        raise BadValue("is empty")
+    if not CURRENCY.fullmatch(stripped):
+        raise BadValue("is not a currency code of three capital letters")
+    return stripped

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import csv
+from io import StringIO
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dorimportd.errors import HoldFile
+from dorimportd.parse.decode import split_lines
+from dorimportd.parse.rows import Dialect, Rows
+
+COMMA = Dialect(",", '"')
+
+
+def blocks(text: str, size: int) -> list[list[str]]:
+    lines = split_lines(text)
+    return [lines[begin : begin + size] for begin in range(0, len(lines), size)]
+
+
+def taken(text: str, size: int = 3, dialect: Dialect = COMMA) -> list[tuple[int, list[str], str]]:
+    rows = Rows(blocks(text, size), dialect)
+    found = []
+    while not rows.ended:
+        found += [(line, row, rows.raw(line)) for line, row in rows.take(2)]
+    return found
+
+
+def held(text: str, size: int = 3, dialect: Dialect = COMMA) -> str:
+    with pytest.raises(HoldFile) as hold:
+        taken(text, size, dialect)
+    return str(hold.value)
+
+
+def test_a_row_knows_the_line_it_begins_on_and_how_it_stands_in_the_file():
+    text = 'a,b\r\n\r\n"c\nd",e\n"f ""g""",\'h\r"i",5" pipe'
+    for size in range(1, 8):
+        assert taken(text, size) == [
+            (1, ["a", "b"], "a,b"),
+            (2, [], ""),
+            (3, ["c\nd", "e"], '"c\nd",e'),
+            (5, ['f "g"', "'h"], '"f ""g""",\'h'),
+            (6, ["i", '5" pipe'], '"i",5" pipe'),
+        ], size
+
+
+def test_without_a_quote_a_quote_is_a_character():
+    assert taken('"a,b"\n', dialect=Dialect(",", "")) == [(1, ['"a', 'b"'], '"a,b"')]
+
+
+def test_a_long_row_is_told_in_part():
+    (_, _, raw), (_, _, other) = taken(f"{'x' * 20_000},b\r\n{'y' * 9_999}\r\n")
+    assert raw == "x" * 10_000
+    assert other == "y" * 9_999
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('a\n"b', 2),
+        ('a\n"b\nc\nd\ne\n', 2),
+        ('a\n"b ""\nc",d\n"e\nf",g,"h\ni', 5),
+        ('a,"', 1),
+        ('a,"b""c', 1),
+        ('a,"b"c,""\nd,"e\n', 2),
+    ],
+)
+def test_a_quote_that_is_never_closed_holds_the_file_and_names_its_line(text, line):
+    for size in range(1, 8):
+        assert held(text, size) == f'The quote (") that is opened in line {line} is not closed at all.', size
+
+
+def test_a_quote_that_swallows_much_holds_the_file_before_it_swallows_all():
+    text = 'a,b\nc,"d\n' + "e,f\n" * 100_000 + '"'
+    reason = 'The quote (") that is opened in line 2 is not closed within 131,072 characters.'
+    assert held(text, 1_000) == reason
+
+
+def test_a_field_that_is_too_long_holds_the_file_and_names_its_line():
+    assert (
+        held(f"a\n{'b' * 131_073}\nc\n") == "The row in line 2 has a field of more than 131,072 characters."
+    )
+
+
+def test_a_row_that_is_too_long_holds_the_file_and_names_its_line():
+    fields = ",".join(f'"{"b" * 99}\n{"b" * 900}"' for _ in range(1_100))
+    reason = "The row in line 2 is longer than 1,048,576 characters."
+    assert held(f"a\n{fields}\nc\n", size=50) == reason
+
+
+SIGNS = st.sampled_from([*"ab,;\t|\"' \n\r", "\r\n", "é"])
+FIELD = st.lists(SIGNS, max_size=6).map("".join)
+
+
+@settings(max_examples=150)
+@given(
+    st.lists(st.lists(FIELD, min_size=1, max_size=4), max_size=8),
+    st.sampled_from([",", ";", "\t", "|"]),
+    st.sampled_from(['"', "'"]),
+    st.sampled_from(["\n", "\r\n", "\r"]),
+    st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]),
+    st.integers(1, 5),
+)
+def test_what_the_csv_module_writes_in_any_dialect_is_read_as_it_reads_it(
+    table: list[list[str]], delimiter: str, quote: str, ending: str, quoting: int, size: int
+):
+    out = StringIO(newline="")
+    csv.writer(out, delimiter=delimiter, quotechar=quote, lineterminator=ending, quoting=quoting).writerows(
+        table
+    )  # type: ignore[arg-type]
+    text = out.getvalue()
+    found = taken(text, size, Dialect(delimiter, quote))
+    assert [row for _, row, _ in found] == list(
+        csv.reader(split_lines(text), delimiter=delimiter, quotechar=quote)
+    )
+    # The lines say where each row stands: together the rows are the file again.
+    lines = split_lines(text)
+    begins = [line for line, _, _ in found] + [len(lines) + 1]
+    pieces = ["".join(lines[one - 1 : other - 1]) for one, other in pairwise(begins)]
+    assert "".join(pieces) == text
+    assert [piece.rstrip("\r\n") for piece in pieces] == [raw for _, _, raw in found]
+
+
+@given(st.text('a,"\r\n', max_size=40), st.integers(1, 4))
+def test_however_the_lines_come_in_blocks_the_same_comes_out(text: str, size: int):
+    def outcome(size: int) -> object:
+        try:
+            return taken(text, size)
+        except HoldFile as hold:
+            return str(hold)
+
+    assert outcome(size) == outcome(1_000)
