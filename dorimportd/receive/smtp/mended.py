@@ -4,7 +4,6 @@ Each override names the test in tests/stock/test_smtp.py that fails on the stock
 does is not known here: a subclass says it in `obey`, `message_came` and `message_ended`.
 """
 
-# mypy: allow-untyped-calls
 # Twisted's SMTP has no types.
 
 from __future__ import annotations
@@ -172,7 +171,7 @@ class MendedESMTP(ESMTP):
 
     # STARTTLS.
 
-    def ext_STARTTLS(self, rest: bytes) -> None:  # noqa: N802  # Twisted's name for it
+    def ext_STARTTLS(self, rest: bytes) -> None:
         """Nothing that came before the handshake is a command of the encrypted session (RFC 3207 section 6).
 
         test_what_came_in_the_clear_behind_starttls_is_never_executed

@@ -4,7 +4,6 @@ Nothing is imported here and nothing is decided about a CSV file: the message go
 and a thread does the rest (taking.py).  First it is durable, then it is told, then the reply leaves.
 """
 
-# mypy: allow-untyped-calls
 # Twisted's SMTP has no types.
 
 from __future__ import annotations
