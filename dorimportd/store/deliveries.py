@@ -1,0 +1,214 @@
+"""Deliveries: what was registered, what became of it, and the rows that were rejected."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+from peewee import Query, fn
+
+from dorimportd.store.connect import Connected
+from dorimportd.store.models import REJECT_COLUMNS, Deliveries, Rejects
+from dorimportd.words import EPOCH, Channel, Counts, Delivery, Envelope, Outcome, Reject, State, instant
+
+WAITING: Final = (State.RECEIVED, State.FAILED)
+NO_PROGRESS: Final = {"format": None, "windows": 0, **asdict(Counts())}
+
+ROWS_AT_ONCE: Final = 200  # of deliveries, in one statement
+
+# What PostgreSQL cannot hold: NUL, and half of a surrogate pair, by which Python shows bytes that are no
+# text.  Both databases get the same.
+UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRow:
+    """A delivery and what became of it so far."""
+
+    delivery: Delivery
+    outcome: Outcome  # so far: counts grow while the import goes on
+    tries: int  # failed ones
+    windows: int  # parts of the file that are in the table
+    released: bool  # a person has said that it is to be imported, whatever speaks against it
+
+    @property
+    def sequence(self) -> int:
+        return self.delivery.sequence
+
+
+class Waiting(NamedTuple):
+    """A delivery that is still to be imported."""
+
+    sequence: int
+    customer: str
+    size: int  # bytes
+    tries: int
+
+
+def register(database: Connected, deliveries: Iterable[Delivery]) -> None:
+    rows = [row_of(each) for each in deliveries]
+    with database.writing():
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            query = Deliveries.insert_many(rows[start : start + ROWS_AT_ONCE])
+            query.on_conflict("ignore", conflict_target=[Deliveries.sequence]).execute(database)
+
+
+def row_of(delivery: Delivery) -> dict[str, Any]:
+    envelope = delivery.envelope
+    return {
+        "sequence": delivery.sequence,
+        "customer": storable(envelope.customer),
+        "channel": envelope.channel.value,
+        "name": storable(envelope.name),
+        "size": envelope.size,
+        "sha256": envelope.sha256,
+        "peer": storable(envelope.peer),
+        "message_id": envelope.message_id and storable(envelope.message_id),
+        "received_at": microseconds(envelope.received_at),
+        "state": State.RECEIVED.value,
+        "reason": None,
+        "tries": 0,
+        "released": False,
+        **NO_PROGRESS,
+    }
+
+
+def last_registered(database: Connected) -> int:
+    return Deliveries.select(fn.MAX(Deliveries.sequence)).scalar(database) or 0
+
+
+def waiting(database: Connected) -> list[Waiting]:
+    columns = (Deliveries.sequence, Deliveries.customer, Deliveries.size, Deliveries.tries)
+    query = Deliveries.select(*columns).where(Deliveries.state.in_(WAITING)).order_by(Deliveries.sequence)
+    return [Waiting(*row) for row in query.tuples().execute(database)]
+
+
+def find(database: Connected, sequence: int) -> DeliveryRow | None:
+    found = read(database, Deliveries.select().where(Deliveries.sequence == sequence))
+    return found[0] if found else None
+
+
+def listing(
+    database: Connected,
+    customer: str | None = None,
+    state: State | None = None,
+    since: datetime | None = None,
+    limit: int | None = None,
+) -> list[DeliveryRow]:
+    query = Deliveries.select().order_by(Deliveries.sequence.desc()).limit(limit)
+    if customer is not None:
+        query = query.where(Deliveries.customer == customer)
+    if state is not None:
+        query = query.where(Deliveries.state == state)
+    if since is not None:
+        query = query.where(Deliveries.received_at >= microseconds(since))
+    return read(database, query)[::-1]
+
+
+def latest(database: Connected) -> dict[str, DeliveryRow]:
+    newest = Deliveries.select(fn.MAX(Deliveries.sequence)).group_by(Deliveries.customer)
+    query = Deliveries.select().where(Deliveries.sequence.in_(newest)).order_by(Deliveries.customer)
+    return {row.delivery.envelope.customer: row for row in read(database, query)}
+
+
+def earlier_same_bytes(database: Connected, customer: str, sha256: str, before: int) -> int | None:
+    query = Deliveries.select(fn.MAX(Deliveries.sequence)).where(
+        (Deliveries.sha256 == sha256) & (Deliveries.customer == customer) & (Deliveries.sequence < before)
+    )
+    found: int | None = query.scalar(database)
+    return found
+
+
+def queue(database: Connected) -> dict[State, int]:
+    query = Deliveries.select(Deliveries.state, fn.COUNT(Deliveries.sequence)).group_by(Deliveries.state)
+    return dict.fromkeys(State, 0) | {State(state): n for state, n in query.tuples().execute(database)}
+
+
+def set_state(database: Connected, sequence: int, state: State, reason: str | None) -> None:
+    with database.writing():
+        if state is State.FAILED:
+            change(
+                database,
+                sequence,
+                state=state,
+                reason=reason and storable(reason),
+                tries=Deliveries.tries + 1,
+            )
+        elif state is State.HELD:
+            change(database, sequence, state=state, reason=reason and storable(reason))
+        elif state is State.RECEIVED:
+            start_again(database, sequence, tries=0)
+        else:
+            raise ValueError(f"only an import ends as {state}")
+
+
+def release(database: Connected, sequence: int) -> None:
+    with database.writing():
+        start_again(database, sequence, tries=0, released=True)
+
+
+def start_again(database: Connected, sequence: int, **values: Any) -> DeliveryRow:
+    """Forget how far the import was.  What it has put into the table stays, and is found unchanged."""
+    drop_rejects(database, sequence)
+    change(database, sequence, state=State.RECEIVED, reason=None, **NO_PROGRESS, **values)
+    return read(database, Deliveries.select().where(Deliveries.sequence == sequence))[0]
+
+
+def change(database: Connected, sequence: int, **values: Any) -> None:
+    """Raises LookupError when no such delivery was registered."""
+    query = Deliveries.update(**values).where(Deliveries.sequence == sequence)
+    if query.execute(database) != 1:
+        raise LookupError(f"there is no delivery {sequence}")
+
+
+def drop_rejects(database: Connected, sequence: int) -> None:
+    Rejects.delete().where(Rejects.sequence == sequence).execute(database)
+
+
+def add_rejects(database: Connected, sequence: int, rejects: Sequence[Reject], first: int) -> None:
+    """Keep *rejects*, numbered from *first*."""
+    rows = [
+        (sequence, number, each.line, *map(storable, each[1:])) for number, each in enumerate(rejects, first)
+    ]
+    database.load("reject", REJECT_COLUMNS, rows)
+
+
+def rejects(database: Connected, sequence: int) -> Iterator[Reject]:
+    columns = (Rejects.line, Rejects.field, Rejects.value, Rejects.rule, Rejects.raw_text)
+    query = Rejects.select(*columns).where(Rejects.sequence == sequence).order_by(Rejects.number)
+    return (Reject(*row) for row in database.stream(query))
+
+
+def read(database: Connected, query: Query) -> list[DeliveryRow]:
+    return [delivery_row(**row) for row in query.dicts().execute(database)]
+
+
+def delivery_row(
+    *,
+    sequence: int,
+    state: str,
+    reason: str | None,
+    format: str | None,
+    received_at: int,
+    channel: str,
+    tries: int,
+    windows: int,
+    released: bool,
+    **rest: Any,
+) -> DeliveryRow:
+    counts = Counts(**{each.name: rest.pop(each.name) for each in fields(Counts)})
+    envelope = Envelope(channel=Channel(channel), received_at=instant(received_at), **rest)
+    outcome = Outcome(State(state), counts, reason, format)
+    return DeliveryRow(Delivery(sequence, envelope), outcome, tries, windows, released)
+
+
+def storable(text: str) -> str:
+    """*text* with what no database can hold replaced."""
+    return UNSTORABLE.sub("\ufffd", text)
+
+
+def microseconds(moment: datetime) -> int:
+    return (moment - EPOCH) // timedelta(microseconds=1)

@@ -1,0 +1,146 @@
+"""The import of one delivery: windows of rows, each kept with its rejects and the progress at once.
+
+    what an attempt left behind               what the next one does
+    some windows                              goes on after the last one
+    some windows, read by another format      starts again; the table converges (guarantee 4)
+
+The last window records the outcome too.  Two attempts at one delivery cannot both go on: a window is
+kept only while the progress is the one that the attempt knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from dorimportd.errors import StoreAway
+from dorimportd.store.connect import Connected
+from dorimportd.store.deliveries import (
+    WAITING,
+    DeliveryRow,
+    add_rejects,
+    drop_rejects,
+    find,
+    start_again,
+    storable,
+)
+from dorimportd.store.models import Customers, Deliveries
+from dorimportd.store.upsert import upsert
+from dorimportd.words import Counts, Reject, State, Transaction
+
+
+class Run:
+    """One attempt at the import of one delivery, by one thread at a time.
+
+    `resume_at` windows are in the table by earlier attempts and need not be written again; the caller
+    cuts the same file by the same format into the same windows.  `counts` are those of all windows that
+    were kept.
+    """
+
+    def __init__(self, database: Connected, row: DeliveryRow, format: str) -> None:
+        self._database = database
+        self._customer = row.delivery.envelope.customer
+        self._format = format
+        self._windows = row.windows
+        self.sequence = row.sequence
+        self.resume_at = row.windows
+        self.counts = row.outcome.counts
+
+    def write(self, transactions: Sequence[Transaction], rejects: Sequence[Reject], rows: int) -> Counts:
+        """Keep a window that is not the last; returns its counts.
+
+        Each of the *rows* rows is a transaction or a reject, or it is a ValueError: counts must add up.
+        Raises StoreAway, and then nothing of the window is kept.
+        """
+        with self._database.writing():
+            counts = self._put(transactions, rejects, rows)
+            self._record(State.RECEIVED, None, self.counts + counts, self._windows + 1)
+        self._windows += 1
+        self.counts += counts
+        return counts
+
+    def finish(
+        self,
+        transactions: Sequence[Transaction],
+        rejects: Sequence[Reject],
+        rows: int,
+        duplicate_of: int | None = None,
+    ) -> DeliveryRow:
+        """Keep the last window as `write` does, and with it the outcome.
+
+        That is imported; or duplicate, when the same bytes were delivery *duplicate_of* and changed
+        nothing this time.
+        """
+        with self._database.writing():
+            counts = self.counts + self._put(transactions, rejects, rows)
+            if duplicate_of is not None and counts.imported == counts.rejected == 0:
+                reason = f"The same bytes were delivery {duplicate_of}; they change nothing."
+                return self._record(State.DUPLICATE, reason, counts, self._windows + 1)
+            return self._record(State.IMPORTED, None, counts, self._windows + 1)
+
+    def hold(self, reason: str, rejects: Sequence[Reject] = ()) -> DeliveryRow:
+        """Let the delivery wait for a person, with *rejects* as examples of what is wrong.
+
+        Nothing of it counts as read.  Raises StoreAway.
+        """
+        with self._database.writing():
+            drop_rejects(self._database, self.sequence)
+            add_rejects(self._database, self.sequence, rejects, first=0)
+            return self._record(State.HELD, reason, Counts(), 0)
+
+    def _put(self, transactions: Sequence[Transaction], rejects: Sequence[Reject], rows: int) -> Counts:
+        if rows != len(transactions) + len(rejects):
+            raise ValueError(
+                f"{rows} rows are not {len(transactions)} transactions and {len(rejects)} rejects"
+            )
+        customer = lock_customer(self._database, self._customer)
+        counts = upsert(self._database, customer, self.sequence, transactions)
+        fresh = counts.imported - counts.replaced
+        query = Customers.update(transactions=Customers.transactions + fresh).where(Customers.id == customer)
+        query.execute(self._database)
+        add_rejects(self._database, self.sequence, rejects, first=self.counts.rejected)
+        return counts + Counts(rows=len(rejects), rejected=len(rejects))
+
+    def _record(self, state: State, reason: str | None, counts: Counts, windows: int) -> DeliveryRow:
+        values: dict[str, Any] = {
+            "state": state,
+            "reason": reason and storable(reason),
+            "format": self._format,
+            "windows": windows,
+            **asdict(counts),
+        }
+        query = Deliveries.update(**values).where(
+            (Deliveries.sequence == self.sequence)
+            & (Deliveries.windows == self._windows)
+            & Deliveries.state.in_(WAITING)
+        )
+        row = find(self._database, self.sequence) if query.execute(self._database) else None
+        if row is None:
+            raise StoreAway(f"Delivery {self.sequence} is being imported elsewhere.")
+        return row
+
+
+def begin(database: Connected, sequence: int, format: str) -> Run:
+    """An attempt at delivery *sequence*.  Raises LookupError when it does not wait to be imported."""
+    row = find(database, sequence)
+    if row is None or row.outcome.state not in WAITING:
+        raise LookupError(f"no delivery {sequence} waits to be imported")
+    if row.windows and row.outcome.format != format:
+        with database.writing():
+            row = start_again(database, sequence)
+    return Run(database, row, format)
+
+
+def lock_customer(database: Connected, name: str) -> int:
+    """The number of customer *name*, whose rows are ours alone until the database transaction ends."""
+    query = Customers.select(Customers.id).where(Customers.name == name)
+    if database.for_update:  # PostgreSQL; with SQLite there is one writer at any time
+        query = query.for_update()
+    number: int | None = query.scalar(database)
+    if number is None:
+        fresh = Customers.insert(name=name, transactions=0)
+        fresh.on_conflict("ignore", conflict_target=[Customers.name]).execute(database)
+        number = query.scalar(database)
+        assert number is not None
+    return number

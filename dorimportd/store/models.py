@@ -1,0 +1,113 @@
+"""The tables, as Peewee knows them; migrations/ makes them.
+
+Unbound: whoever runs a query hands the database to `execute`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from peewee import (
+    AutoField,
+    BigIntegerField,
+    BooleanField,
+    CompositeKey,
+    IntegerField,
+    Model,
+    SmallIntegerField,
+    TextField,
+)
+
+from dorimportd.words import Transaction
+
+
+class Customers(Model):
+    """A customer who has transactions: a small number to stand for the name in each row of them."""
+
+    id = AutoField()
+    name = TextField(unique=True)
+    transactions = BigIntegerField()  # how many, so that nobody needs to count them
+
+    class Meta:
+        table_name = "customer"
+
+
+class Deliveries(Model):
+    """A delivery, and how far its import is."""
+
+    sequence = BigIntegerField(primary_key=True)
+    customer = TextField()
+    channel = TextField()
+    name = TextField()
+    size = BigIntegerField()
+    sha256 = TextField()
+    peer = TextField()
+    message_id = TextField(null=True)
+    received_at = BigIntegerField()  # microseconds since 1970-01-01T00:00:00Z
+    state = TextField()
+    reason = TextField(null=True)
+    format = TextField(null=True)
+    rows = BigIntegerField()
+    imported = BigIntegerField()
+    unchanged = BigIntegerField()
+    replaced = BigIntegerField()
+    duplicates = BigIntegerField()
+    rejected = BigIntegerField()
+    tries = IntegerField()
+    windows = IntegerField()  # committed so far by `format`
+    released = BooleanField()
+
+    class Meta:
+        table_name = "delivery"
+
+
+class Rejects(Model):
+    """A row that was not imported."""
+
+    sequence = BigIntegerField()
+    number = BigIntegerField()  # within its delivery, from 0
+    line = BigIntegerField()
+    field = TextField()  # Reject.column, a word that SQL keeps for itself
+    value = TextField()
+    rule = TextField()
+    raw_text = TextField()
+
+    class Meta:
+        table_name = "reject"
+        primary_key = CompositeKey("sequence", "number")
+
+
+class Told(Model):
+    """What a file tells of a transaction: the fields of words.Transaction, in its order."""
+
+    transaction_id = TextField()
+    location = TextField()
+    units = BigIntegerField()
+    scale = SmallIntegerField()
+    currency = TextField()
+    occurred_at = BigIntegerField()  # microseconds since 1970-01-01T00:00:00Z
+    utc_offset = IntegerField()  # seconds east of UTC
+    line = BigIntegerField()
+
+
+class Sales(Told):
+    """A transaction, as the delivery with the highest sequence told it."""
+
+    customer = IntegerField()
+    sequence = BigIntegerField()
+
+    class Meta:
+        table_name = "sale"
+        primary_key = CompositeKey("customer", "transaction_id")
+
+
+class Staged(Told):
+    """A transaction on its way into the table.  Each connection has a temporary table of its own."""
+
+    class Meta:
+        table_name = "stage"
+        primary_key = False
+
+
+STAGED_COLUMNS: Final = Transaction._fields
+REJECT_COLUMNS: Final = ("sequence", "number", "line", "field", "value", "rule", "raw_text")

@@ -1,0 +1,113 @@
+"""Sales: the transactions as they are read, the same from both databases to the last byte."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from peewee import Query
+
+from dorimportd.store.connect import Connected
+from dorimportd.store.deliveries import microseconds
+from dorimportd.store.models import Customers, Sales
+from dorimportd.words import Amount, instant
+
+SECOND: Final = 1_000_000  # microseconds
+
+
+class SalesRow(NamedTuple):
+    """A transaction, as the view `sales` shows it: exact, and as text where JSON has no word for it."""
+
+    customer: str
+    location: str
+    transaction_id: str
+    total: str  # 12.50, negative for a refund
+    currency: str
+    occurred_at: str  # 2026-07-14T16:52:38Z
+    local_time: str  # 2026-07-14T18:52:38
+    delivery: int
+
+
+def transactions(
+    database: Connected, customer: str, start: datetime | None = None, end: datetime | None = None
+) -> Iterator[SalesRow]:
+    query = told(customer).order_by(Sales.occurred_at, Sales.transaction_id)
+    if start is not None:
+        query = query.where(Sales.occurred_at >= microseconds(start))
+    if end is not None:
+        query = query.where(Sales.occurred_at < microseconds(end))
+    return (sales_row(customer, *row[:-1]) for row in database.stream(query))
+
+
+def transaction(database: Connected, customer: str, transaction_id: str) -> tuple[SalesRow, int] | None:
+    query = told(customer).where(Sales.transaction_id == transaction_id)
+    for row in query.tuples().execute(database):
+        return sales_row(customer, *row[:-1]), row[-1]
+    return None
+
+
+def counts(database: Connected) -> dict[str, int]:
+    query = Customers.select(Customers.name, Customers.transactions).order_by(Customers.name)
+    return dict(query.tuples().execute(database))
+
+
+def told(customer: str) -> Query:
+    columns = (
+        Sales.location,
+        Sales.transaction_id,
+        Sales.units,
+        Sales.scale,
+        Sales.currency,
+        Sales.occurred_at,
+        Sales.utc_offset,
+        Sales.sequence,
+        Sales.line,
+    )
+    number = Customers.select(Customers.id).where(Customers.name == customer)
+    return Sales.select(*columns).where(Sales.customer == number)
+
+
+def sales_row(
+    customer: str,
+    location: str,
+    transaction_id: str,
+    units: int,
+    scale: int,
+    currency: str,
+    occurred_at: int,
+    utc_offset: int,
+    sequence: int,
+) -> SalesRow:
+    return SalesRow(
+        customer=customer,
+        location=location,
+        transaction_id=transaction_id,
+        total=total(units, scale),
+        currency=currency,
+        occurred_at=clock(occurred_at) + "Z",
+        local_time=clock(occurred_at + utc_offset * SECOND),
+        delivery=sequence,
+    )
+
+
+@lru_cache(maxsize=4096)
+def total(units: int, scale: int) -> str:
+    """As text; tills know few prices."""
+    return str(Amount(units, scale))
+
+
+def clock(moment: int) -> str:
+    """ISO 8601, the fraction of a second where there is one.
+
+    What is sorted by time comes minute by minute, so that the calendar is seldom asked.
+    """
+    number, rest = divmod(moment, 60 * SECOND)
+    seconds, fraction = divmod(rest, SECOND)
+    return f"{minute(number)}:{seconds:02}" + (f".{fraction:06}" if fraction else "")
+
+
+@lru_cache(maxsize=1024)
+def minute(number: int) -> str:
+    return instant(number * 60 * SECOND).isoformat(timespec="minutes").removesuffix("+00:00")

@@ -1,0 +1,153 @@
+"""The store as the other rooms see it.
+
+Every method blocks and may be called from any thread.  All of them raise StoreAway when the database
+cannot be used now, and StoreUnusable when a person must change something; the latter comes as a rule
+from `open_store` already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from dorimportd.errors import StoreUnusable
+from dorimportd.store import deliveries, imports, sales
+from dorimportd.store.connect import Connected
+from dorimportd.store.deliveries import DeliveryRow, Waiting
+from dorimportd.store.imports import Run
+from dorimportd.store.migrations import migrate
+from dorimportd.store.postgresql import open_postgresql
+from dorimportd.store.sales import SalesRow
+from dorimportd.store.sqlite import open_sqlite
+from dorimportd.words import Delivery, Reject, State
+
+
+def open_store(url: str) -> Store:
+    """The store at *url*, reached and brought to the newest schema.
+
+    `sqlite:////path/to/file` or `postgresql://user:password@host/database`.  On SQLite there is a backup
+    beside the file if the schema had to change.
+
+    Raises StoreUnusable for a URL or a schema that is not ours, StoreAway when the database is away.
+    """
+    database = connected(url)
+    try:
+        migrate(database)
+    except BaseException:
+        database.close_all()
+        raise
+    return Store(database)
+
+
+def connected(url: str) -> Connected:
+    scheme = url.partition(":")[0].lower()
+    if scheme == "sqlite":
+        return open_sqlite(url)
+    if scheme in ("postgresql", "postgres"):
+        return open_postgresql(url)
+    raise StoreUnusable(f"A database URL begins with sqlite: or postgresql:, not with {scheme!r}")
+
+
+class Store:
+    """The table of transactions, and what became of each delivery."""
+
+    def __init__(self, database: Connected) -> None:
+        self._database = database
+
+    @property
+    def url_shown(self) -> str:
+        """Where the database is, without the password."""
+        return self._database.url_shown
+
+    def close(self) -> None:
+        """Close the connections of all threads.  The caller has seen to it that none is at work."""
+        self._database.close_all()
+
+    def register(self, accepted: Iterable[Delivery]) -> None:
+        """Enter deliveries as received; all or none.  Those that are known already stay as they are."""
+        deliveries.register(self._database, accepted)
+
+    def last_registered(self) -> int:
+        """The highest sequence, 0 when there is none."""
+        with self._database.using():
+            return deliveries.last_registered(self._database)
+
+    def waiting(self) -> list[Waiting]:
+        """The deliveries that are received or failed, in order of sequence."""
+        with self._database.using():
+            return deliveries.waiting(self._database)
+
+    def delivery(self, sequence: int) -> DeliveryRow | None:
+        with self._database.using():
+            return deliveries.find(self._database, sequence)
+
+    def deliveries(
+        self,
+        customer: str | None = None,
+        state: State | None = None,
+        since: datetime | None = None,
+        limit: int | None = None,
+    ) -> list[DeliveryRow]:
+        """Those accepted *since* then, newest last; with *limit* the newest ones."""
+        with self._database.using():
+            return deliveries.listing(self._database, customer, state, since, limit)
+
+    def latest(self) -> dict[str, DeliveryRow]:
+        """The newest delivery of each customer who ever sent one."""
+        with self._database.using():
+            return deliveries.latest(self._database)
+
+    def rejects(self, sequence: int) -> Iterator[Reject]:
+        """The rejected rows of a delivery, in the order of the file; in bounded memory."""
+        return deliveries.rejects(self._database, sequence)
+
+    def set_state(self, sequence: int, state: State, reason: str | None = None) -> None:
+        """Say what became of a delivery outside an import.
+
+        FAILED counts a try more and keeps the progress; HELD waits for a person; RECEIVED is a retry:
+        reason, tries, progress, counts and rejects are forgotten, what is in the table stays.
+
+        Raises LookupError when there is no such delivery, ValueError for what only an import says.
+        """
+        deliveries.set_state(self._database, sequence, state, reason)
+
+    def release(self, sequence: int) -> None:
+        """Retry a delivery whatever speaks against it; its row says `released` from now on."""
+        deliveries.release(self._database, sequence)
+
+    def earlier_same_bytes(self, customer: str, sha256: str, before: int) -> int | None:
+        """The newest delivery of *customer* before that one that has the same bytes."""
+        with self._database.using():
+            return deliveries.earlier_same_bytes(self._database, customer, sha256, before)
+
+    def queue(self) -> dict[State, int]:
+        """How many deliveries are in each state."""
+        with self._database.using():
+            return deliveries.queue(self._database)
+
+    def importing(self, sequence: int, format: str) -> Run:
+        """An attempt to import a waiting delivery by *format*, NAME@DIGEST.
+
+        Raises LookupError when it does not wait to be imported.
+        """
+        with self._database.using():
+            return imports.begin(self._database, sequence, format)
+
+    def transactions(
+        self, customer: str, start: datetime | None = None, end: datetime | None = None
+    ) -> Iterator[SalesRow]:
+        """Those that occurred from *start* until before *end*, by time, then by ID.
+
+        As at one instant and in bounded memory, however slowly they are read.
+        """
+        return sales.transactions(self._database, customer, start, end)
+
+    def transaction(self, customer: str, transaction_id: str) -> tuple[SalesRow, int] | None:
+        """One transaction, and the line of its delivery that told it."""
+        with self._database.using():
+            return sales.transaction(self._database, customer, transaction_id)
+
+    def transaction_counts(self) -> dict[str, int]:
+        """How many transactions each customer has; nothing is counted for it."""
+        with self._database.using():
+            return sales.counts(self._database)
