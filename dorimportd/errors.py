@@ -15,6 +15,10 @@ class NotAccepted(Exception):
     text: ClassVar[str]  # one plain sentence for the sender
     hint: ClassVar[str] = ""  # what to do next
 
+    def for_us(self) -> str:
+        """The sentence, and what lies behind it: not for the sender."""
+        return f"{self} ({self.__cause__})" if isinstance(self.__cause__, OSError) else str(self)
+
     def __str__(self) -> str:
         detail = super().__str__()
         return " ".join(part for part in (self.text, detail, self.hint) if part)
@@ -108,6 +112,10 @@ class BadMail(Refused):
 
 class NotOneAttachment(Refused):
     text = "A mail must carry exactly one CSV file."
+
+
+class SpoolUnusable(Exception):
+    """The spool cannot be used until a person changes something; the text says what."""
 
 
 class SpoolInUse(Exception):

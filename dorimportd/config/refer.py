@@ -15,7 +15,7 @@ from dorimportd.config.schema import MainFile
 from dorimportd.config.secrets import secret_path
 from dorimportd.config.settings import Certificate
 from dorimportd.config.values import SQLITE, database_url, holds_password
-from dorimportd.toml import Document, KeyPath, Unfit
+from dorimportd.toml import Document, KeyPath, Unfit, read_toml
 
 DEFAULT_URL: Final = "sqlite:///dorimportd.db"
 
@@ -33,12 +33,25 @@ class Referred(NamedTuple):
 
 def referred(main: Document, files: Files, findings: Findings) -> Referred:
     """Look at everything to which *main* refers, and that it can be read."""
-    default = MainFile.model_fields["state_directory"].default
-    state_directory = files.folder / (text_at(main, ("state_directory",)) or default)
+    state_directory = folder_of_state(main, files)
     url = url_of_database(main, files, findings)
     if url.startswith(SQLITE):
         url = f"{SQLITE}{state_directory / url.removeprefix(SQLITE)}"
     return Referred(state_directory, certificate(main, files, findings), url)
+
+
+def folder_of_state(main: Document, files: Files) -> Path:
+    default = MainFile.model_fields["state_directory"].default
+    return files.folder / (text_at(main, ("state_directory",)) or default)
+
+
+def state_directory_of(path: Path) -> Path:
+    """The state directory that the main file *path* names, whatever mistakes there are elsewhere.
+
+    Raises BadToml when *path* itself cannot be read.
+    """
+    files = Files(path)
+    return folder_of_state(read_toml(files.read(files.main), files.main), files)
 
 
 def text_at(document: Document, path: KeyPath) -> str | None:

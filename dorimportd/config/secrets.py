@@ -86,6 +86,6 @@ def secret_path(name: str, folder: Path) -> Path:
     """Where the secret *name* is: the credential of that name, or else the file, which begins at *folder*."""
     for credentials in filter(None, (os.environ.get("CREDENTIALS_DIRECTORY"), CREDENTIALS)):
         credential = Path(credentials, name)
-        if credential.is_file():
+        if os.access(credential, os.R_OK):  # False, too, where we may not look
             return credential
     return folder / name

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from dorimportd.config.read import read_settings
+from dorimportd.config.refer import state_directory_of
 from dorimportd.config.settings import BadConfig, Customer, Settings
+from dorimportd.toml import BadToml
 
 if TYPE_CHECKING:
     from dorimportd.spool.spool import Spool
@@ -51,6 +53,14 @@ class Desk:
         except BadConfig as error:
             raise Stopped(*map(str, error.mistakes)) from error
 
+    @cached_property
+    def state_directory(self) -> Path:
+        """Known also while another part of the configuration has a mistake.  Raises Stopped."""
+        try:
+            return state_directory_of(self.config)
+        except BadToml as error:
+            raise Stopped(*map(str, error.mistakes)) from error
+
     def customer(self, name: str) -> Customer:
         """Raises Stopped with the names that there are."""
         customer = self.settings.customer(name)
@@ -61,7 +71,7 @@ class Desk:
 
     @cached_property
     def spool(self) -> Spool:
-        from dorimportd.errors import SpoolFailing
+        from dorimportd.errors import SpoolUnusable
         from dorimportd.spool.spool import Spool
         from dorimportd.spool.upload import Room
 
@@ -72,7 +82,7 @@ class Desk:
                 settings.state_directory / "spool",
                 room=Room(settings.limits.file_size, settings.limits.free_space),
             )
-        except SpoolFailing as error:
+        except SpoolUnusable as error:
             raise Stopped(str(error)) from error
 
     @cached_property
@@ -88,7 +98,7 @@ class Desk:
 
     def become_owner(self) -> None:
         """Be the user whose state folder it is, when we are root: what we make there the daemon must read."""
-        folder = self.settings.state_directory
+        folder = self.state_directory
         if os.geteuid() != 0 or not folder.exists():
             return
         owner = folder.stat()
@@ -100,7 +110,7 @@ class Desk:
 
     def ask_daemon(self, verb: str) -> dict[str, Any] | None:
         """What the running daemon answers; None when none is running."""
-        folder = self.settings.state_directory
+        folder = self.state_directory
         try:
             handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError:

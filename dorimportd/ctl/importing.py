@@ -34,7 +34,7 @@ def import_files(desk: Desk, asked: argparse.Namespace) -> int:
             with file:
                 accepted.append(accept_file(desk.spool, customer.name, path.name, file))
         except NotAccepted as refusal:
-            refused.append(f"{path}: {refusal}")
+            refused.append(f"{path}: {refusal.for_us()}")
     running = desk.wake_daemon()
     if asked.json:
         say_json([accepted_shape(each) for each in accepted])

@@ -13,13 +13,24 @@ from pathlib import Path
 from typing import Final
 
 import dorimportd
-from dorimportd.ctl import check, customer, deliveries, formats, importing, manual, status, transactions
+from dorimportd.ctl import (
+    check,
+    customer,
+    deliveries,
+    formats,
+    importing,
+    manual,
+    reload,
+    status,
+    transactions,
+)
 from dorimportd.ctl.desk import CONFIG, Desk, Stopped
+from dorimportd.report.lines import complain
 
 Command = Callable[[Desk, argparse.Namespace], int]
 
 # In the order of `dorimportctl --help`.
-WORDS: Final = (check, status, customer, formats, importing, deliveries, transactions, manual)
+WORDS: Final = (check, reload, status, customer, formats, importing, deliveries, transactions, manual)
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -45,8 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         status = command(Desk(asked.config), asked)
         sys.stdout.flush()
     except Stopped as stopped:
-        for line in stopped.lines:
-            print(line, file=sys.stderr)
+        complain(*stopped.lines)
         return stopped.status
     except BrokenPipeError:
         # Whoever read our lines has seen enough (head, less); nothing more may be written.

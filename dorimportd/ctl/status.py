@@ -23,7 +23,7 @@ def status(desk: Desk, asked: argparse.Namespace) -> int:
         if asked.json:
             say_json({"running": False})
         else:
-            say(f"No dorimportd is running on {desk.settings.state_directory}.")
+            say(f"No dorimportd is running on {desk.state_directory}.")
         return PROBLEM
     if asked.json:
         say_json(told)

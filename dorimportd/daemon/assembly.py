@@ -19,6 +19,7 @@ from dorimportd.daemon.housekeeping import Housekeeping
 from dorimportd.daemon.importing import ImportService
 from dorimportd.daemon.listening import Listeners
 from dorimportd.daemon.reload import CurrentSettings, Reload, addresses
+from dorimportd.daemon.supervise import Supervisor
 from dorimportd.daemon.workers import ThreadWorkers
 from dorimportd.errors import HoldFile, StoreAway
 from dorimportd.events import DaemonStarted, DeliveryAccepted, Event, SettingsWarning, SpoolRecovered, Tell
@@ -41,7 +42,7 @@ from dorimportd.spool.spool import Spool
 from dorimportd.spool.upload import Room
 from dorimportd.store.deliveries import DeliveryRow
 from dorimportd.store.sales import SalesRow
-from dorimportd.store.store import Store, open_store
+from dorimportd.store.store import Store, open_store, url_shown
 from dorimportd.words import Channel, Envelope, State
 
 SPOOL_THREADS: Final = 8
@@ -54,11 +55,14 @@ class Appliance:
 
     Making one blocks (the disk, the database) and is done before the reactor runs.
 
-    Raises SpoolInUse, SpoolFailing, StoreUnusable, or OSError for keys and certificates.
+    Raises SpoolInUse, SpoolUnusable, SpoolFailing, StoreUnusable, or OSError for keys and certificates.
     """
 
-    def __init__(self, reactor: Any, config: Path, settings: Settings, tell: Tell) -> None:
+    def __init__(
+        self, reactor: Any, config: Path, settings: Settings, supervisor: Supervisor, tell: Tell
+    ) -> None:
         self._reactor = reactor
+        self._supervisor = supervisor
         self._tell_outside = tell
         own_hostname()  # now, since it may ask DNS: later it is known
         self.current = CurrentSettings(settings)
@@ -97,6 +101,7 @@ class Appliance:
             self.listeners,
             prepare=self._contexts,
             apply=self._apply,
+            supervisor=self._supervisor,
             workers=spool_workers,
             tell=self.tell,
         )
@@ -221,7 +226,7 @@ class Appliance:
         return {"status": self._status, "reload": self._reload_asked, "wake": self._wake}
 
     async def _status(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        settings, store = self.current(), self.importing.store
+        settings = self.current()
         counts, last = await self._ask_store()
         return status_shape(
             version=dorimportd.__version__,
@@ -231,7 +236,7 @@ class Appliance:
             hostname=settings.hostname,
             mail_domain=settings.mail_domain,
             host_keys=fingerprints(self._host_keys),
-            database=store.url_shown if store is not None else "",
+            database=url_shown(settings.database_url),
             database_state=self.importing.store_state,
             spool=str(self.spool.layout.root),
             free_bytes=await self._pools["spool"].run(free_bytes, self.spool.layout.root),
@@ -295,7 +300,7 @@ def session_limits(settings: Settings) -> SessionLimits:
 
 
 def open_spool(settings: Settings) -> Spool:
-    """The spool of these settings.  Raises SpoolFailing."""
+    """The spool of these settings.  Raises SpoolUnusable."""
     return Spool(settings.state_directory / "spool", room=room_of(settings))
 
 

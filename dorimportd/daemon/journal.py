@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import traceback
 from datetime import datetime
-from typing import Any, Final, TextIO
+from typing import Any, TextIO
 
 from twisted.logger import ILogObserver, LogLevel, formatEvent, globalLogBeginner
 from zope.interface import provider
 
 from dorimportd.events import Event, Fault, TwistedSaid
-
-CONTROLS: Final = {number: f"\\x{number:02x}" for number in (*range(32), *range(127, 160))}
-LONGEST: Final = 2000  # characters in a line
+from dorimportd.report.lines import one_line
 
 
 class Journal:
@@ -35,12 +33,6 @@ class Journal:
     def _lines(self, event: Event) -> list[str]:
         lines = event.sentence().split("\n") if isinstance(event, Fault) else [event.sentence()]
         return [one_line(line) for line in lines if line]
-
-
-def one_line(text: str) -> str:
-    """*text* without control characters, not longer than a line may be."""
-    clean = text.translate(CONTROLS)
-    return clean if len(clean) <= LONGEST else f"{clean[:LONGEST]}…"
 
 
 def take_over_twisted_log(journal: Journal) -> None:

@@ -16,8 +16,10 @@ import dorimportd
 from dorimportd.config.read import read_settings
 from dorimportd.config.settings import BadConfig
 from dorimportd.daemon.journal import Journal, take_over_twisted_log
-from dorimportd.errors import CertificateUnusable, HostKeyUnusable, SpoolFailing, SpoolInUse, StoreUnusable
+from dorimportd.daemon.supervise import Supervisor
+from dorimportd.errors import CertificateUnusable, HostKeyUnusable, SpoolInUse, SpoolUnusable, StoreUnusable
 from dorimportd.events import Tell
+from dorimportd.report.lines import complain, is_journal
 
 if TYPE_CHECKING:
     from dorimportd.daemon.assembly import Appliance
@@ -69,15 +71,18 @@ def run(config: Path, *, tell: Tell | None = None, ready: Callable[[Appliance], 
     *tell* gets all events in place of the journal; *ready* is called on the reactor thread when all
     doors are open.
     """
-    journal = Journal(sys.stderr, prefixes="JOURNAL_STREAM" in os.environ)
+    journal = Journal(sys.stderr, prefixes=is_journal(sys.stderr))
     take_over_twisted_log(journal)
     try:
         settings = read_settings(config)
     except BadConfig as error:
-        for mistake in error.mistakes:
-            print(mistake, file=sys.stderr)
-        print(f"dorimportd does not start: {count(len(error.mistakes), 'mistake')}", file=sys.stderr)
-        return BAD_CONFIG
+        complain(*map(str, error.mistakes))
+        return refuse(count(len(error.mistakes), "mistake"), BAD_CONFIG)
+
+    folder = settings.state_directory
+    if os.geteuid() == 0 and folder.exists() and folder.stat().st_uid != 0:
+        # What root makes there, the unit's user could not use.
+        return refuse(f"{folder} is not root's; run it as its owner, or `systemctl start dorimportd`", FAILED)
 
     from twisted.internet import reactor
 
@@ -85,12 +90,13 @@ def run(config: Path, *, tell: Tell | None = None, ready: Callable[[Appliance], 
     from dorimportd.daemon.process import Process
 
     try:
-        appliance = Appliance(reactor, config, settings, tell or journal.tell)
-    except (StoreUnusable, SpoolFailing, CertificateUnusable, HostKeyUnusable) as error:
+        supervisor = Supervisor(os.environ)
+        appliance = Appliance(reactor, config, settings, supervisor, tell or journal.tell)
+    except (StoreUnusable, SpoolUnusable, CertificateUnusable, HostKeyUnusable) as error:
         return refuse(error, BAD_CONFIG)
     except (SpoolInUse, OSError, ValueError) as error:
         return refuse(error, FAILED)
-    return Process(reactor, appliance, ready).run()
+    return Process(reactor, appliance, supervisor, ready).run()
 
 
 def count(number: int, noun: str) -> str:
@@ -98,7 +104,7 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def refuse(error: Exception, status: int) -> int:
+def refuse(error: Exception | str, status: int) -> int:
     """Say why it does not start."""
-    print(f"dorimportd does not start: {error}", file=sys.stderr)
+    complain(f"dorimportd does not start: {error}")
     return status

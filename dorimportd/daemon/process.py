@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Callable
 from typing import Any, Final
@@ -22,11 +21,17 @@ FAILED: Final = 1
 class Process:
     """Runs *appliance* on *reactor* until a signal; *ready* is called when all doors are open."""
 
-    def __init__(self, reactor: Any, appliance: Appliance, ready: Callable[[Appliance], None]) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        appliance: Appliance,
+        supervisor: Supervisor,
+        ready: Callable[[Appliance], None],
+    ) -> None:
         self._reactor = reactor
         self._appliance = appliance
+        self._supervisor = supervisor
         self._ready = ready
-        self._supervisor = Supervisor(os.environ)
         self._status = 0
         self._reloading = False
         self._wanted = False  # a reload, since the last one began to read
@@ -47,7 +52,7 @@ class Process:
             self._status = FAILED
             self._reactor.stop()
             return
-        self._supervisor.ready("accepting files")
+        self._supervisor.ready()
         self._supervisor.watch(self._reactor)
         self._ready(self._appliance)
 
@@ -60,19 +65,17 @@ class Process:
         if self._reloading:
             return
         self._reloading = True
-        self._supervisor.reloading()
-        mistakes: list[str] = []
         try:
             while self._wanted:
                 self._wanted = False
-                mistakes = await self._appliance.reload()
+                await self._appliance.reload()
         finally:
             self._reloading = False
-            self._supervisor.ready(f"reload refused: {mistakes[0]}" if mistakes else "accepting files")
 
     def _stop(self) -> Deferred[None]:
         self._supervisor.stopping()
-        self._appliance.tell(DaemonStopping("told to"))
+        if self._status == 0:
+            self._appliance.tell(DaemonStopping("told to"))
         return Deferred.fromCoroutine(self._appliance.stop())
 
     def _spawn(self, work: Callable[[], Any]) -> None:

@@ -21,7 +21,6 @@ from twisted.python.failure import Failure
 
 from dorimportd.config.secrets import hash_password
 from dorimportd.daemon.assembly import Appliance
-from dorimportd.daemon.journal import one_line
 from dorimportd.daemon.main import run
 from dorimportd.events import (
     DeliveryAccepted,
@@ -31,6 +30,7 @@ from dorimportd.events import (
     Event,
     Level,
 )
+from dorimportd.report.lines import one_line
 from dorimportd.report.tables import table
 from dorimportd.store.sales import SalesRow
 from dorimportd.words import Channel

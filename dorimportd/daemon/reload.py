@@ -14,6 +14,7 @@ from twisted.internet.defer import DeferredLock
 from dorimportd.config.read import read_settings
 from dorimportd.config.settings import BadConfig, Settings
 from dorimportd.daemon.listening import Address, CannotListen, Listeners
+from dorimportd.daemon.supervise import Supervisor
 from dorimportd.errors import CertificateUnusable
 from dorimportd.events import ReloadRefused, RestartNeeded, SettingsReloaded, SettingsWarning, Tell
 from dorimportd.receive.tls import TlsContexts
@@ -59,6 +60,7 @@ class Reload:
         *,
         prepare: Callable[[Settings], TlsContexts],
         apply: Callable[[Settings, TlsContexts], None],
+        supervisor: Supervisor,
         workers: Workers,
         tell: Tell,
     ) -> None:
@@ -67,6 +69,7 @@ class Reload:
         self._listeners = listeners
         self._prepare = prepare
         self._apply = apply
+        self._supervisor = supervisor
         self._workers = workers
         self._tell = tell
         self._one_at_a_time = DeferredLock()
@@ -74,9 +77,13 @@ class Reload:
     async def reload(self) -> list[str]:
         """Returns the mistakes, one line each; none when the new configuration is the running one now."""
         await self._one_at_a_time.acquire()
+        self._supervisor.reloading()
+        refusal = "reload failed: see the log"
         try:
             mistakes = await self._reload()
+            refusal = f"reload refused: {mistakes[0]}" if mistakes else ""
         finally:
+            self._supervisor.ready(*filter(None, [refusal]))
             self._one_at_a_time.release()
         for mistake in mistakes:
             self._tell(ReloadRefused(mistake))

@@ -23,7 +23,7 @@ class Supervisor:
         self._watchdog = int(environment.get("WATCHDOG_USEC", "0")) / MICROSECONDS if own else 0.0
         self._loop = LoopingCall(self._say, "WATCHDOG=1")
 
-    def ready(self, status: str) -> None:
+    def ready(self, status: str = "accepting files") -> None:
         """All listeners are open, or a reload has ended."""
         self._say(f"READY=1\nSTATUS={status}")
 

@@ -76,7 +76,7 @@ class CustomerAvatar:
                 self._spool.begin, self.customer.name, name, channel=self.channel, peer=self.peer
             )
         except NotAccepted as refusal:
-            self._tell(UploadRefused(self.customer.name, self.channel, shown(path), str(refusal)))
+            self._tell(UploadRefused(self.customer.name, self.channel, shown(path), refusal.for_us()))
             raise
         return self._incoming(upload)
 
@@ -89,7 +89,7 @@ class CustomerAvatar:
         try:
             upload = await self._workers.run(self._resume, self._file_name(path), offset)
         except NotAccepted as refusal:
-            self._tell(UploadRefused(self.customer.name, self.channel, shown(path), str(refusal)))
+            self._tell(UploadRefused(self.customer.name, self.channel, shown(path), refusal.for_us()))
             raise
         return self._incoming(upload)
 
@@ -166,7 +166,7 @@ class CustomerAvatar:
         return IncomingUpload(upload, spool=self._spool, workers=self._workers, tell=self._tell)
 
     def _refused(self, request: str, path: bytes | str, refusal: NotAccepted) -> NotAccepted:
-        self._tell(RequestRefused(self.customer.name, self.channel, request, shown(path), str(refusal)))
+        self._tell(RequestRefused(self.customer.name, self.channel, request, shown(path), refusal.for_us()))
         return refusal
 
 

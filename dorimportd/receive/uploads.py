@@ -105,7 +105,7 @@ class IncomingUpload:
             delivery = await self._workers.run(self._spool.accept, self._upload)
         except NotAccepted as refusal:
             note = self._upload.note
-            self._tell(UploadRefused(self._upload.customer, note.channel, note.name, str(refusal)))
+            self._tell(UploadRefused(self._upload.customer, note.channel, note.name, refusal.for_us()))
             raise
         self._tell(DeliveryAccepted(delivery))
         return delivery

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, BinaryIO, Final
 
-from dorimportd.errors import NoSuchFile, SpoolFailing, SpoolInUse
+from dorimportd.errors import NoSuchFile, SpoolFailing, SpoolInUse, SpoolUnusable
 from dorimportd.spool.accept import Sequence, accept, read_envelope
 from dorimportd.spool.durable import make_folder, sync_file
 from dorimportd.spool.layout import PER_FOLDER, VERSION, Layout, token
@@ -30,7 +30,7 @@ RESUMES: Final = (Channel.SFTP, Channel.FTP)
 class Spool:
     """The folder tree at *root*, made where it is missing.
 
-    Raises SpoolFailing when it cannot be used, with the reason.
+    Raises SpoolUnusable.
     """
 
     def __init__(self, root: Path, *, room: Room) -> None:
@@ -45,7 +45,7 @@ class Spool:
         try:
             self._make()
         except OSError as error:
-            raise SpoolFailing(f"{root}: {error.strerror}.") from error
+            raise SpoolUnusable(f"{error.filename or root}: {error.strerror}") from error
 
     # The house: made once, held by one daemon.
 
@@ -57,7 +57,7 @@ class Spool:
         for folder in (self.layout.incoming, self.layout.accepted, self.layout.roots, self.layout.mail):
             make_folder(folder)
         if int(self.layout.version.read_text()) != VERSION:
-            raise SpoolFailing(f"{self.layout.root} was written by another version of dorimportd.")
+            raise SpoolUnusable(f"{self.layout.root} was written by another version of dorimportd")
         if not self.layout.sequence.exists():
             self.sequence.recover()
 

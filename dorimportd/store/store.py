@@ -16,7 +16,7 @@ from dorimportd.store.connect import Connected
 from dorimportd.store.deliveries import DeliveryRow, Waiting
 from dorimportd.store.imports import Run
 from dorimportd.store.migrations import migrate
-from dorimportd.store.postgresql import open_postgresql
+from dorimportd.store.postgresql import open_postgresql, without_password
 from dorimportd.store.sales import SalesRow
 from dorimportd.store.sqlite import open_sqlite
 from dorimportd.words import Delivery, Reject, State
@@ -37,6 +37,11 @@ def open_store(url: str) -> Store:
         database.close_all()
         raise
     return Store(database)
+
+
+def url_shown(url: str) -> str:
+    """*url* without its password."""
+    return url if url.startswith("sqlite:") else without_password(url)
 
 
 def connected(url: str) -> Connected:

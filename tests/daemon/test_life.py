@@ -193,3 +193,48 @@ def test_sighups_without_end_lose_nothing(running):
                 content = SALES.replace(b"-", b"-%d" % number, 2)
                 session.storbinary(f"STOR {number}.csv", io.BytesIO(content))
     assert {each["state"] for each in running.settle(10)} == {"imported"}
+
+
+def test_dorimportctl_reload_says_whether_the_daemon_took_it(running):
+    assert running.run_ctl("reload") == "The running daemon works by it now.\n"
+    assert running.run_ctl("reload", "--quiet") == ""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = other.getsockname()[1]
+        change(running, "dorimportd.toml", '[ftp]\nlisten = ["tcp:0', f'[ftp]\nlisten = ["tcp:{taken}')
+        assert "Address already in use" in running.run_ctl("reload", status=1)
+    running.stop()
+    assert running.run_ctl("reload", status=1) == "No daemon is running.\n"
+
+
+def test_status_answers_while_a_customers_file_has_a_mistake(running):
+    (running.folder / "customers.d" / "acme.toml").write_text("x")
+    assert running.ctl("status")["running"] is True
+
+
+def test_systemd_is_told_what_happens(appliance, tmp_path, monkeypatch):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.bind(str(tmp_path / "notify"))
+        notify.settimeout(30)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "1000000")
+        appliance.start()
+        assert notify.recv(1000).startswith(b"READY=1")
+        assert notify.recv(1000) == b"WATCHDOG=1"
+        appliance.daemon.send_signal(signal.SIGHUP)
+        told = [notify.recv(1000) for _ in range(10)]
+        at = [number for number, each in enumerate(told) if each.startswith(b"RELOADING=1\nMONOTONIC_USEC=")]
+        assert any(each.startswith(b"READY=1") for each in told[at[0] :])
+        appliance.stop()
+        told = [notify.recv(1000)]
+        while told[-1] != b"STOPPING=1":
+            told.append(notify.recv(1000))
+        assert set(told[:-1]) <= {b"WATCHDOG=1"}
+
+
+def test_a_secret_is_read_from_a_file_where_there_is_no_credential(appliance):
+    (appliance.folder / "url").write_text("sqlite:///elsewhere.db\n")
+    change(appliance, "dorimportd.toml", 'url = "sqlite:///dorimportd.db"', 'url_file = "url"')
+    appliance.start()
+    assert appliance.ctl("status")["database"]["url"].endswith("/state/elsewhere.db")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dorimportd.errors import NoSuchFile, SpoolFailing, SpoolInUse
+from dorimportd.errors import NoSuchFile, SpoolFailing, SpoolInUse, SpoolUnusable
 from dorimportd.spool import accept as acceptance
 from dorimportd.spool import upload as uploading
 from dorimportd.spool.mail import MailNote
@@ -221,5 +221,5 @@ def test_a_message_id_cannot_leave_the_folder_of_mails(spool):
 
 def test_a_spool_of_another_version_is_refused(spool):
     spool.layout.version.write_text("2\n")
-    with pytest.raises(SpoolFailing, match="another version"):
+    with pytest.raises(SpoolUnusable, match="another version"):
         Spool(spool.layout.root, room=spool.room)
