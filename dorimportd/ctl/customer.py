@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -174,6 +173,8 @@ def ask_password() -> str:
         raise Stopped(
             "Where is the password? Give --password-file FILE, or - for standard input.", status=USAGE
         )
+    import getpass  # here, like all that only one command needs: each is to answer at once
+
     password = getpass.getpass("New password: ")
     if getpass.getpass("The same again: ") != password:
         raise Stopped("The two are not the same; nothing is changed.")

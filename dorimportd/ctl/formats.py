@@ -13,12 +13,12 @@ from dorimportd.ctl.desk import PROBLEM, USAGE, Desk, Stopped, say, say_json
 from dorimportd.ctl.importing import opened_file
 from dorimportd.errors import HoldFile
 from dorimportd.parse.format import Format, parse_format
-from dorimportd.parse.read import Defaults
 from dorimportd.report.shapes import rehearsed_shape, reject_shape
 from dorimportd.report.tables import table
 from dorimportd.toml import BadToml
 
 if TYPE_CHECKING:
+    from dorimportd.parse.read import Defaults
     from dorimportd.pipeline.rehearse import Rehearsal
 
 SAMPLE_BYTES: Final = 16 << 20  # of each sample that suggest looks at
@@ -94,6 +94,8 @@ def test_format(desk: Desk, asked: argparse.Namespace) -> int:
 
 def by_customer(desk: Desk, asked: argparse.Namespace) -> tuple[Format, Defaults]:
     """The format that this customer's file of this name is read by."""
+    from dorimportd.parse.read import Defaults
+
     if asked.timezone or asked.currency:
         raise Stopped("--timezone and --currency go with --format; a customer has its own.", status=USAGE)
     customer = desk.customer(asked.customer)
@@ -107,6 +109,8 @@ def by_customer(desk: Desk, asked: argparse.Namespace) -> tuple[Format, Defaults
 
 def by_file(asked: argparse.Namespace) -> tuple[Format, Defaults]:
     """The format in a file, tried before it is put to use."""
+    from dorimportd.parse.read import Defaults
+
     format = read_format(asked.format)
     timezone, currency = asked.timezone or "UTC", asked.currency or "XXX"
     try:

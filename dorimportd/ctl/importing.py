@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from dorimportd.ctl.desk import PROBLEM, Desk, Stopped, say, say_json
 from dorimportd.errors import NotAccepted
 from dorimportd.report.shapes import accepted_shape
-from dorimportd.spool.spool import Spool
 from dorimportd.words import Channel, Delivery
+
+if TYPE_CHECKING:
+    from dorimportd.spool.spool import Spool
 
 PIECE: Final = 1 << 20  # bytes
 
