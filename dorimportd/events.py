@@ -181,7 +181,7 @@ class UploadKept(Event):
 
 @dataclass(frozen=True, slots=True)
 class UploadAbandoned(Event):
-    line = "{channel} upload of {customer} broken off at {size} bytes, kept for resuming: {name!r}; {reason}"
+    line = "{channel} upload of {customer} broken off at {size} bytes: {name!r}; {reason}"
     level = Level.WARNING
 
     customer: str
