@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
-import os
 import random
+import subprocess
+import sys
 from itertools import permutations
 
 import pytest
@@ -67,29 +67,33 @@ def test_a_gap_is_never_accepted_and_what_came_before_it_can_be_resumed(spool):
     assert spool.open_delivery(delivery.sequence).read() == b"abcde"
 
 
-def write_and_die(root, room, pieces):
-    upload = begin(Spool(root, room=room))
-    for offset, content in pieces:
-        upload.write(offset, content)
-    os._exit(0)
+WRITE_AND_DIE = """
+import os, sys
+from pathlib import Path
+from dorimportd.spool.spool import Spool
+from dorimportd.spool.upload import Room
+from dorimportd.words import Channel
+upload = Spool(Path(sys.argv[1]), room=Room(1 << 40, 0)).begin("acme", "a.csv", channel=Channel.SFTP, peer="")
+for piece in sys.argv[2:]:
+    offset, _, content = piece.partition(":")
+    upload.write(int(offset), content.encode())
+os._exit(0)
+"""
 
 
 def in_a_process_that_dies(spool, *pieces):
-    context = multiprocessing.get_context("spawn")
-    process = context.Process(target=write_and_die, args=(spool.layout.root, spool.room, pieces))
-    process.start()
-    process.join()
+    subprocess.run([sys.executable, "-c", WRITE_AND_DIE, spool.layout.root, *pieces], check=True)
 
 
 def test_a_crash_does_not_hide_a_gap(spool):
-    in_a_process_that_dies(spool, (0, b"abc"), (5, b"fgh"))
+    in_a_process_that_dies(spool, "0:abc", "5:fgh")
     after = Spool(spool.layout.root, room=spool.room)
     assert after.entry("acme", "a.csv").size == 3
     assert after.resume("acme", "a.csv").size == 3
 
 
 def test_an_unfinished_upload_is_listed_under_its_name_and_resumed_by_the_next_process(spool):
-    in_a_process_that_dies(spool, (0, b"half"))
+    in_a_process_that_dies(spool, "0:half")
     after = Spool(spool.layout.root, room=spool.room)
     after.recover()
     assert [(each.name, each.size, each.sequence) for each in after.entries("acme")] == [("a.csv", 4, None)]
