@@ -138,6 +138,10 @@ class HoldFile(Exception):
     """
 
 
+class NotWaiting(Exception):
+    """A delivery has its outcome already; there is nothing to import."""
+
+
 class Interrupted(Exception):
     """Work was stopped between two steps, because the daemon stops; it goes on at the next start."""
 

@@ -161,14 +161,22 @@ class Appliance:
         deadline = time.monotonic() + seconds
         found: list[dict[str, Any]] = []
         while time.monotonic() < deadline:
-            # The log costs less to look at than a command.
-            outcomes = set(re.findall(r"delivery (\d+) (?:imported|held|is a duplicate)", self.log_text()))
-            found = self.deliveries() if len(outcomes) >= count else []
+            self.await_outcomes(count)
+            found = self.deliveries()
             if len(found) >= count and all(each["state"] not in ("received", "failed") for each in found):
                 assert len(found) == count, found
                 return found
             time.sleep(0.05)
         raise AssertionError(f"not {count} outcomes: {found}\n{self.log_text()}")
+
+    def await_outcomes(self, count: int, seconds: float = 2) -> None:
+        """Look at the log, which costs less than a command; a daemon that was killed may owe it a line."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            outcomes = re.findall(r"delivery (\d+) (?:imported|held|is a duplicate)", self.log_text())
+            if len(set(outcomes)) >= count:
+                return
+            time.sleep(0.02)
 
     def transactions(self, customer: str = "acme") -> list[tuple[str, str, str, str]]:
         """Location, ID, total and time of each."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import signal
 import tempfile
 import warnings
 from pathlib import Path
@@ -27,6 +29,9 @@ def postgresql_server():
                 connection.execute("ALTER SYSTEM SET fsync = off")
                 connection.execute("SELECT pg_reload_conf()")
             yield server
+            # At once, since nobody wants what would be written first.
+            os.kill(server.get_pid(), signal.SIGQUIT)
+            server.get_postmaster_info().process.wait(30)
             server.cleanup()
 
 

@@ -17,8 +17,9 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from dorimportd.daemon.journal import fault
-from dorimportd.errors import Interrupted, NotAccepted, StoreAway
+from dorimportd.errors import Interrupted, NotAccepted, NotWaiting, StoreAway, StoreUnusable
 from dorimportd.events import (
+    DeliveryAccepted,
     DeliveryDuplicate,
     DeliveryHeld,
     DeliveryImported,
@@ -36,7 +37,7 @@ from dorimportd.pipeline.turns import Turn, Turns, pause
 from dorimportd.receive.workers import Workers
 from dorimportd.spool.spool import Spool
 from dorimportd.store.store import Store
-from dorimportd.words import Delivery, Outcome, State
+from dorimportd.words import Channel, Delivery, Outcome, State
 
 MOST_TRIES: Final = 5  # of a delivery that fails by a fault of ours, before it is held
 LOOK_EVERY: Final = 5.0  # seconds: for what another process accepted while nobody woke us
@@ -153,11 +154,14 @@ class ImportService(Service):
             self._begin_imports()
             if not self._turns.running:
                 self._store_is_back()
-        except StoreAway as error:
+        except (StoreAway, StoreUnusable) as error:
             wait = self._store_is_away(error)
-        except NotAccepted as error:  # the spool cannot be read
+        except (NotAccepted, OSError) as error:
             wait = pause(MOST_TRIES)
             self._tell(SpoolUnreadable(str(error), wait))
+        except Exception as error:  # noqa: BLE001  (a defect: it must not end all imports)
+            wait = pause(MOST_TRIES)
+            self._tell(fault("the parsing reactor", error))
         finally:
             self._looking = False
         self._look_later(wait)
@@ -170,17 +174,24 @@ class ImportService(Service):
             self._look_at_all = True
         whole, self._look_at_all = self._look_at_all, False
         try:
-            turns, unreadable = await self._workers.run(self._register, self._store, whole)
-        except StoreAway:
+            turns, local, unreadable = await self._workers.run(self._register, self._store, whole)
+        except Exception:
             self._look_at_all = True
             raise
         for sequence, reason in unreadable:
             self._tell(EnvelopeUnreadable(sequence, reason))
+        for delivery in local:
+            self._tell(DeliveryAccepted(delivery))
         return turns
 
-    def _register(self, store: Store, whole: bool) -> tuple[list[Turn], list[tuple[int, str]]]:
-        """On a worker thread: enter new deliveries into the store; those that wait, and the unreadable."""
-        turns, unreadable = [], []
+    def _register(
+        self, store: Store, whole: bool
+    ) -> tuple[list[Turn], list[Delivery], list[tuple[int, str]]]:
+        """On a worker thread: enter new deliveries into the store.
+
+        Returns those that wait, those that no door has told of, and those whose envelope is unreadable.
+        """
+        turns, local, unreadable = [], [], []
         for some in batched(self._spool.sequences(store.last_registered()), REGISTERED_AT_ONCE):
             new = []
             for sequence in some:
@@ -189,10 +200,11 @@ class ImportService(Service):
                 except NotAccepted as error:
                     unreadable.append((sequence, str(error)))
             store.register(new)
+            local += [each for each in new if each.envelope.channel is Channel.LOCAL and not whole]
             turns += [Turn(each.sequence, each.envelope.customer, each.envelope.size) for each in new]
         if whole:
             turns = [Turn(each.sequence, each.customer, each.size) for each in store.waiting()]
-        return turns, unreadable
+        return turns, local, unreadable
 
     def _look_later(self, wait: float) -> None:
         if not self.running:
@@ -212,7 +224,7 @@ class ImportService(Service):
             self._timer.cancel()
             self._timer = None
 
-    def _store_is_away(self, error: StoreAway) -> float:
+    def _store_is_away(self, error: StoreAway | StoreUnusable) -> float:
         """Tell it once for each pause; the seconds to wait, more each time."""
         self._paused = True
         self._away += 1
@@ -235,8 +247,9 @@ class ImportService(Service):
         assert self._importer is not None
         try:
             delivery, outcome = await self._workers.run(self._importer.import_delivery, turn.sequence)
-        except Interrupted:
+        except (Interrupted, NotWaiting):
             self._turns.done(turn.sequence)
+            self._begin_imports()
             return
         except StoreAway as error:
             self._turns.done(turn.sequence)
@@ -267,6 +280,7 @@ class ImportService(Service):
             tries = await self._workers.run(self._count_try, turn.sequence, reason)
         except StoreAway as away:
             self._turns.done(turn.sequence)
+            self._look_at_all = True
             self._wait_for_store(away)
             return
         if tries >= MOST_TRIES:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from dorimportd.errors import HoldFile, Interrupted
+from dorimportd.errors import HoldFile, Interrupted, NotWaiting
 from dorimportd.parse.format import Format
 from dorimportd.parse.read import Batch, Defaults, read
 from dorimportd.spool.spool import Spool
@@ -67,10 +67,13 @@ class Importer:
     def import_delivery(self, sequence: int) -> tuple[Delivery, Outcome]:
         """Import delivery *sequence*; on return its outcome is in the store.
 
-        Raises StoreAway, Interrupted when the daemon stops, and NoSuchFile or SpoolFailing when its
-        bytes cannot be read.  After any of them, and after a crash at any instant, the same call again
-        is right.
+        Raises NotWaiting when it is there already, StoreAway, Interrupted when the daemon stops, and
+        NoSuchFile or SpoolFailing when its bytes cannot be read.  After any of them, and after a crash
+        at any instant, the same call again is right.
         """
+        row = self._store.delivery(sequence)
+        if row is None or row.outcome.state.final:
+            raise NotWaiting
         delivery = self._spool.delivery(sequence)
         try:
             plan = self._plan(delivery.envelope)

@@ -1,4 +1,11 @@
-"""Deliveries: what was registered, what became of it, and the rows that were rejected."""
+"""Deliveries: what was registered, what became of it, and the rows that were rejected.
+
+    received ──> imported | duplicate | held      imports.py says so, or for `held` set_state
+    received ──> failed ──> the same              tries are counted, the progress is kept
+    any of them ──> received                      a retry: as if nothing had been tried yet
+
+It knows nothing of the transactions.  Functions that write hold a database transaction of their own.
+"""
 
 from __future__ import annotations
 

@@ -59,7 +59,6 @@ class Sqlite(Connected, SqliteDatabase):
             factory=Connection,
             # A listing may be read, and all are closed, by other threads than their own.
             check_same_thread=False,
-            cached_statements=256,
         )
 
     @contextmanager
@@ -105,15 +104,17 @@ class Sqlite(Connected, SqliteDatabase):
         """Keep a copy beside the file; one of that name is replaced."""
         copy = self.path.with_name(f"{self.path.name}.{name}")
         unfinished = self.path.with_name(f"{copy.name}.{os.getpid()}.part")
-        unfinished.unlink(missing_ok=True)
-        with self.using():
-            self.sql("VACUUM INTO ?", [str(unfinished)])
         try:
-            with unfinished.open("rb") as file:
-                os.fsync(file.fileno())
+            unfinished.unlink(missing_ok=True)
+            with self.using():
+                self.sql("VACUUM INTO ?", [str(unfinished)])
+            sync(unfinished)
             unfinished.replace(copy)
+            sync(copy.parent)
         except OSError as fault:
             raise StoreAway(f"The database could not be copied to {copy}: {fault}") from fault
+        finally:
+            unfinished.unlink(missing_ok=True)
 
     def is_passing(self, fault: Exception) -> bool:
         # Locked, disk full, I/O error, too many open files; but SQLITE_ERROR is about our SQL.
@@ -124,6 +125,15 @@ class Sqlite(Connected, SqliteDatabase):
 
     def _rows(self, connection: Any, statement: str, params: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
         yield from connection.execute(statement, params)
+
+
+def sync(path: Path) -> None:
+    """Have a file, or the entries of a folder, on the disk on return."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def code_of(fault: Exception) -> int:

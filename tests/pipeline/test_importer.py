@@ -4,7 +4,7 @@ from itertools import permutations
 
 import pytest
 
-from dorimportd.errors import HoldFile, Interrupted, StoreAway
+from dorimportd.errors import HoldFile, Interrupted, NotWaiting, StoreAway
 from dorimportd.parse.format import parse_format
 from dorimportd.parse.read import Defaults
 from dorimportd.pipeline import importer as pipeline
@@ -172,3 +172,12 @@ def test_a_retry_changes_nothing_that_is_right_already(house):
     outcome = house.run(sequence)
     assert outcome.counts == Counts(rows=2, imported=0, unchanged=1, replaced=0, duplicates=0, rejected=1)
     assert house.table() == {"a": ("1.00", 1)}
+
+
+def test_a_delivery_that_has_its_outcome_is_left_alone(house):
+    sequence = house.send(("a", "1.00"))
+    house.run(sequence)
+    before = house.store.delivery(sequence)
+    with pytest.raises(NotWaiting):
+        house.run(sequence)
+    assert house.store.delivery(sequence) == before

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import psycopg
 import pytest
 
 from dorimportd.store import open_store
@@ -33,7 +34,21 @@ def url(request, tmp_path):
     """The URL of an empty database, of either kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'store.db'}"
-    return request.getfixturevalue("postgresql_url")()
+    return request.getfixturevalue("emptied")()
+
+
+@pytest.fixture(scope="session")
+def emptied(postgresql_url):
+    """One database that is emptied for each test; to make one takes longer than most tests."""
+    url = postgresql_url()
+
+    def empty():
+        with psycopg.connect(url) as connection:
+            connection.execute("DROP SCHEMA public CASCADE")
+            connection.execute("CREATE SCHEMA public")
+        return url
+
+    return empty
 
 
 @pytest.fixture

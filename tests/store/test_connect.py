@@ -301,3 +301,9 @@ def test_a_login_without_permission_is_for_a_person_to_mend(postgresql_url):
         connection.execute("DROP ROLE IF EXISTS nobody")
         connection.execute("CREATE ROLE nobody LOGIN")
     assert "permission denied" in refused(url.replace("postgres:@", "nobody@"))
+
+
+def test_a_fault_in_a_database_transaction_is_told_as_what_it_is(store):
+    with pytest.raises(Exception, match="nowhere"), store._database.writing(), store._database.using():
+        store._database.sql("SELECT * FROM nowhere")
+    assert store.last_registered() == 0

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from dorimportd.errors import StoreAway
 from dorimportd.store import open_store
+from dorimportd.store.imports import lock_customer
 from dorimportd.words import Counts, Outcome, Reject, State
 
 BAD = Reject(4, "Total", "12,5O", "is not an amount", "7;0042;12,5O")
@@ -171,3 +173,17 @@ def test_workers_that_import_at_once_make_the_table_of_their_sequence(store, sol
     assert store.transaction_counts() == {"acme": 300}
     assert [each.rows for each in counts] == [300] * 8
     assert sum(each.imported - each.replaced for each in counts) == 300
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_two_windows_of_one_customer_do_not_meet_in_the_table(store, sold, imported, table):
+    imported(store, 1, [sold("a")])
+    database = store._database
+    with ThreadPoolExecutor(1) as pool:
+        with database.writing():
+            lock_customer(database, "acme")
+            other = pool.submit(imported, store, 2, [sold("b")])
+            time.sleep(0.3)
+            assert not other.done()
+        assert other.result(10).outcome.counts == Counts(rows=1, imported=1)
+    assert table(store) == [("a", "12.50", 1), ("b", "12.50", 2)]
