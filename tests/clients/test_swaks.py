@@ -25,6 +25,8 @@ def test_one_file_is_a_delivery_and_its_number_is_told(swaks, sent):
 def test_one_file_over_tls(swaks, sent):
     path = sent.file("swaks-tls.csv")
     done = swaks("--tls", "--attach-type", "text/csv", "--attach-name", path.name, "--attach", f"@{path}")
+    if b"TLS not available" in done.stderr:
+        pytest.skip("swaks has no TLS: libnet-ssleay-perl is not installed")
     assert done.returncode == 0, done.stdout
     sent.imported(path, "smtp")
 
