@@ -158,7 +158,7 @@ class Appliance:
         self.tell(DaemonStarted(dorimportd.__version__, str(settings.state_directory)))
 
     async def stop(self) -> None:
-        """Close the doors, end imports between two of their steps, and let the state folder go.
+        """Close the doors, and end imports between two of their steps.
 
         What is being uploaded is kept for resuming; nothing of it was acknowledged.
         """
@@ -166,6 +166,12 @@ class Appliance:
         await self._sftp.end_sessions("The server is stopping.")
         if self._services.running:
             await Deferred.fromCoroutine(wait_for(self._services.stopService()))
+
+    def release(self) -> None:
+        """Wait for the threads to end, and let the state folder go.
+
+        Not before all connections are closed: a thread may wait for an answer of this very process.
+        """
         for pool in self._pools.values():
             pool.stop()
         self.spool.release()

@@ -40,6 +40,7 @@ class Process:
         """The exit status, when it has stopped."""
         self._reactor.callWhenRunning(self._spawn, self._start)
         self._reactor.addSystemEventTrigger("before", "shutdown", self._stop)
+        self._reactor.addSystemEventTrigger("after", "shutdown", self._appliance.release)
         self._reactor.run()
         return self._status
 

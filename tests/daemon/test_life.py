@@ -5,6 +5,7 @@ import io
 import signal
 import socket
 import subprocess
+import time
 
 import pytest
 from appliance import BIN, PASSWORD, SALES, SOLD
@@ -238,3 +239,17 @@ def test_a_secret_is_read_from_a_file_where_there_is_no_credential(appliance):
     change(appliance, "dorimportd.toml", 'url = "sqlite:///dorimportd.db"', 'url_file = "url"')
     appliance.start()
     assert appliance.ctl("status")["database"]["url"].endswith("/state/elsewhere.db")
+
+
+def test_a_stop_does_not_wait_for_the_sessions_that_are_open(running):
+    session = ftp_session(running)
+    data = session.transfercmd("STOR half.csv")
+    data.sendall(SALES)
+    begun = time.monotonic()
+    assert running.stop() == 0
+    assert time.monotonic() - begun < 20
+    running.start()
+    with ftp_session(running) as session:
+        session.voidcmd("TYPE I")
+        assert session.size("half.csv") == len(SALES)
+    assert running.deliveries() == []

@@ -65,7 +65,7 @@ def test_a_client_that_dies_has_not_sent_a_whole_file(door, connect):
         for each in (talk.socket, data) if first_control else (data, talk.socket):
             each.close()
         name = f"dies-{first_control}.csv"
-        kept = f"broken off at 18 bytes, kept for resuming: '{name}'; the control connection was lost"
+        kept = f"broken off at 18 bytes: '{name}'; the control connection was lost"
         assert door.wait_for("UploadAbandoned", name) == f"ftp upload of acme {kept}"
         assert (door.delivered(name), door.kept(name)) == ([], CONTENT)
 
