@@ -98,6 +98,10 @@ class LoginRefused(Refused):
     text = "The user name, password or key is not right."
 
 
+class AccountClosed(Refused):
+    text = "This account takes no files any more."
+
+
 class UnknownAddress(Refused):
     text = "There is no such address here."
 

@@ -75,13 +75,13 @@ class Appliance:
         self._pools = {
             "spool": ThreadWorkers(reactor, "spool", SPOOL_THREADS),
             "login": ThreadWorkers(reactor, "login", LOGIN_THREADS),
-            # One more than imports, so that looking for work never waits for one.
-            "import": ThreadWorkers(reactor, "import", settings.limits.import_workers + 1),
+            "import": ThreadWorkers(reactor, "import", import_threads(settings)),
         }
         self.sessions = Sessions(lambda: session_limits(self.current()))
         self._build(config)
 
     def _build(self, config: Path) -> None:
+        self._turns = Turns(self.current().limits.import_workers)
         spool_workers = self._pools["spool"]
         self.listeners = Listeners(
             self._reactor, self._factories(), lambda: addresses(self.current()), self.tell
@@ -90,7 +90,7 @@ class Appliance:
             spool=self.spool,
             open_store=self._store_opened,
             make_importer=self._importer,
-            turns=Turns(self.current().limits.import_workers),
+            turns=self._turns,
             workers=self._pools["import"],
             clock=self._reactor,
             tell=self.tell,
@@ -225,6 +225,8 @@ class Appliance:
     def _apply(self, settings: Settings, contexts: TlsContexts) -> None:
         self._ftp.tls = self._smtp.tls = contexts
         self.spool.room = room_of(settings)
+        self._turns.workers = settings.limits.import_workers
+        self._pools["import"].resize(import_threads(settings))
 
     # What the control socket answers.
 
@@ -297,6 +299,11 @@ def plan_for(envelope: Envelope, settings: Settings) -> Plan:
         )
     tag = f"{named.name}@{named.format.digest}"
     return Plan(tag, named.format, Defaults(customer.timezone, customer.currency))
+
+
+def import_threads(settings: Settings) -> int:
+    """One more than imports, so that looking for work never waits for one."""
+    return settings.limits.import_workers + 1
 
 
 def session_limits(settings: Settings) -> SessionLimits:

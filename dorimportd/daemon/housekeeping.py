@@ -41,6 +41,13 @@ class Housekeeping(Service):
         self._loop.stop()
 
     async def _round(self) -> None:
+        """A fault in one round does not end the rounds."""
+        try:
+            await self._tidy()
+        except Exception as error:  # noqa: BLE001
+            self._tell(fault("housekeeping", error))
+
+    async def _tidy(self) -> None:
         age_days = self._age_days()
         before = datetime.now(UTC) - timedelta(days=age_days)
         count = await self._workers.run(self._spool.drop_unfinished, before)

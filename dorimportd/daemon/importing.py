@@ -251,7 +251,7 @@ class ImportService(Service):
             self._turns.done(turn.sequence)
             self._begin_imports()
             return
-        except StoreAway as error:
+        except (StoreAway, StoreUnusable) as error:
             self._turns.done(turn.sequence)
             self._look_at_all = True
             if not self._paused:
@@ -265,7 +265,7 @@ class ImportService(Service):
         self._tell(TOLD[outcome.state](delivery, outcome))
         self._begin_imports()
 
-    def _wait_for_store(self, error: StoreAway) -> None:
+    def _wait_for_store(self, error: StoreAway | StoreUnusable) -> None:
         wait = self._store_is_away(error)
         self._cancel_timer()
         if not self._looking:
@@ -278,10 +278,15 @@ class ImportService(Service):
         reason = f"{type(error).__name__}: {error}"
         try:
             tries = await self._workers.run(self._count_try, turn.sequence, reason)
-        except StoreAway as away:
+        except (StoreAway, StoreUnusable) as away:
             self._turns.done(turn.sequence)
             self._look_at_all = True
             self._wait_for_store(away)
+            return
+        except Exception as another:  # noqa: BLE001  (a defect: the next look finds the delivery again)
+            self._turns.done(turn.sequence)
+            self._look_at_all = True
+            self._tell(fault(f"the failure of delivery {turn.sequence}", another))
             return
         if tries >= MOST_TRIES:
             self._turns.done(turn.sequence)
@@ -289,6 +294,7 @@ class ImportService(Service):
         else:
             wait = pause(tries)
             self._tell(ImportFailed(turn.sequence, reason, wait))
+            self._turns.rest(turn.sequence)
             self._clock.callLater(wait, self._try_again, turn)
         self._begin_imports()
 
@@ -304,8 +310,7 @@ class ImportService(Service):
         return row.tries
 
     def _try_again(self, turn: Turn) -> None:
-        self._turns.done(turn.sequence)
-        self._turns.add(turn)
+        self._turns.wake(turn.sequence)
         self._begin_imports()
 
     def _spawn(self, work: Coroutine[Deferred[Any], Any, None]) -> None:

@@ -7,6 +7,7 @@ exception's text has in it.
 from __future__ import annotations
 
 import traceback
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, TextIO
 
@@ -25,6 +26,11 @@ class Journal:
         self._prefixes = prefixes  # <N>, which journald understands (sd-daemon(3))
 
     def tell(self, event: Event) -> None:
+        """Write *event*.  A stream that is gone stops no session: there is nobody left to tell."""
+        with suppress(OSError, ValueError):
+            self._write(event)
+
+    def _write(self, event: Event) -> None:
         for line in self._lines(event):
             front = f"<{event.level:d}>" if self._prefixes else f"{datetime.now():%Y-%m-%d %H:%M:%S} "
             self._stream.write(f"{front}{line}\n")

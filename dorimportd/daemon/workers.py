@@ -28,6 +28,10 @@ class ThreadWorkers:
         """Wait until all work that was begun has ended."""
         self._pool.stop()
 
+    def resize(self, threads: int) -> None:
+        """From now on at most *threads*; work that was begun goes on."""
+        self._pool.adjustPoolsize(maxthreads=threads)
+
     def run(self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Deferred[T]:
         """See receive.workers.Workers."""
         return deferToThreadPool(self._reactor, self._pool, work, *args, **kwargs)

@@ -31,6 +31,7 @@ class Turns:
         self._waiting: dict[str, list[Turn]] = {}  # customer -> heap by sequence
         self._known: set[int] = set()
         self._running: dict[int, Turn] = {}
+        self._resting: dict[int, Turn] = {}  # failed ones, until they are tried again
         self._last_turn: dict[str, int] = {}  # customer -> number of its last turn
         self._turns = 0
 
@@ -38,7 +39,7 @@ class Turns:
         """*turn* waits from now on; one that waits or runs already is not added again."""
         if turn.sequence not in self._known:
             self._known.add(turn.sequence)
-            heapq.heappush(self._waiting.setdefault(turn.customer, []), turn)
+            self._wait(turn)
 
     def next(self) -> Turn | None:
         """The delivery to import now, which runs until `done`; None when none may begin."""
@@ -56,6 +57,17 @@ class Turns:
         """The import of *sequence* has ended, well or not."""
         del self._running[sequence]
         self._known.discard(sequence)
+
+    def rest(self, sequence: int) -> None:
+        """The import of *sequence* failed; until `wake` it neither waits nor takes a worker."""
+        self._resting[sequence] = self._running.pop(sequence)
+
+    def wake(self, sequence: int) -> None:
+        """A resting delivery waits for its turn again."""
+        self._wait(self._resting.pop(sequence))
+
+    def _wait(self, turn: Turn) -> None:
+        heapq.heappush(self._waiting.setdefault(turn.customer, []), turn)
 
     @property
     def waiting(self) -> int:

@@ -7,11 +7,12 @@ place, and nothing that a client can write leaves the customer's own folder.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import BinaryIO
 
 from dorimportd.config.settings import Customer
 from dorimportd.errors import (
+    AccountClosed,
     DeleteRefused,
     FolderRefused,
     LinkRefused,
@@ -46,11 +47,20 @@ class CustomerAvatar:
     """One customer in one session.  Every coroutine raises NotAccepted when it refuses."""
 
     def __init__(
-        self, customer: Customer, channel: Channel, peer: str, *, spool: Spool, workers: Workers, tell: Tell
+        self,
+        customer: Customer,
+        channel: Channel,
+        peer: str,
+        *,
+        may_send: Callable[[], bool],
+        spool: Spool,
+        workers: Workers,
+        tell: Tell,
     ) -> None:
         self.customer = customer
         self.channel = channel
         self.peer = peer
+        self._may_send = may_send  # asked before each upload, so that a change counts in open sessions
         self._spool = spool
         self._workers = workers
         self._tell = tell
@@ -71,6 +81,7 @@ class CustomerAvatar:
     async def begin(self, path: bytes | str) -> IncomingUpload:
         """A new upload from its first byte on."""
         try:
+            self._check_may_send()
             name = self._file_name(path)
             upload = await self._workers.run(
                 self._spool.begin, self.customer.name, name, channel=self.channel, peer=self.peer
@@ -87,6 +98,7 @@ class CustomerAvatar:
         file of that name that is here, since its sender adds to it; else it begins anew.
         """
         try:
+            self._check_may_send()
             upload = await self._workers.run(self._resume, self._file_name(path), offset)
         except NotAccepted as refusal:
             self._tell(UploadRefused(self.customer.name, self.channel, shown(path), refusal.for_us()))
@@ -96,6 +108,7 @@ class CustomerAvatar:
     async def rename(self, old: bytes | str, new: bytes | str) -> Delivery:
         """Give an unfinished upload its final name, which accepts it; any other rename is refused."""
         try:
+            self._check_may_send()
             delivery = await self._workers.run(self._rename, self._file_name(old), self._file_name(new))
         except NotAccepted as refusal:
             self._refused("rename", old, refusal)
@@ -125,6 +138,10 @@ class CustomerAvatar:
         """The name of the file at *path*, "" for the root folder.  Raises NoFolders or BadName."""
         return name_at(path if isinstance(path, str) else decode_name(path))
 
+    def _check_may_send(self) -> None:
+        if not self._may_send():
+            raise AccountClosed
+
     def _file_name(self, path: bytes | str) -> str:
         name = self.name(path)
         if not name:
@@ -144,7 +161,11 @@ class CustomerAvatar:
             size = there.size if offset is None else min(offset, there.size)
             return self._from(upload, there.sequence, size)
         if offset is not None and offset < upload.size:
-            upload.set_size(offset)
+            try:
+                upload.set_size(offset)
+            except NotAccepted:
+                self._spool.put_down(upload)
+                raise
         return upload
 
     def _from(self, upload: Upload, sequence: int, size: int) -> Upload:
@@ -159,8 +180,7 @@ class CustomerAvatar:
         """On a worker thread."""
         if not is_temporary(old) or is_temporary(new):
             raise NameChangeRefused
-        upload = self._spool.resume(self.customer.name, old)
-        return self._spool.accept(upload, name=new)
+        return self._spool.accept_kept(self.customer.name, old, new)
 
     def _incoming(self, upload: Upload) -> IncomingUpload:
         return IncomingUpload(upload, spool=self._spool, workers=self._workers, tell=self._tell)

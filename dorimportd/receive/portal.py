@@ -82,8 +82,19 @@ class Doorkeeper:
             raise self._refusal(login, channel, peer, "the address is in none of the allowed networks")
         self._tell(LoginAccepted(customer.name, channel, peer, method))
         return CustomerAvatar(
-            customer, channel, peer, spool=self._spool, workers=self._workers, tell=self._tell
+            customer,
+            channel,
+            peer,
+            may_send=lambda: self._may_send(customer.name),
+            spool=self._spool,
+            workers=self._workers,
+            tell=self._tell,
         )
+
+    def _may_send(self, name: str) -> bool:
+        """Whether the customer is still there and enabled: a session may be older than that."""
+        customer = self._settings().customer(name)
+        return customer is not None and customer.enabled
 
     def _refusal(self, login: bytes, channel: Channel, peer: str, reason: str) -> Refusal:
         self._tell(LoginRefused(login[:100].decode("utf-8", "backslashreplace"), channel, peer, reason))

@@ -41,6 +41,7 @@ REPLIES: Final[Mapping[type[NotAccepted], Reply]] = {
     errors.FolderRefused: Reply(FX_PERMISSION_DENIED, 550, 550, "5.7.1"),
     errors.LinkRefused: Reply(FX_PERMISSION_DENIED, 550, 550, "5.7.1"),
     errors.LoginRefused: Reply(FX_PERMISSION_DENIED, 530, 535, "5.7.8"),
+    errors.AccountClosed: Reply(FX_PERMISSION_DENIED, 550, 550, "5.7.1"),
     errors.NotOneAttachment: Reply(FX_FAILURE, 550, 554, "5.6.0"),
     errors.BadMail: Reply(FX_FAILURE, 550, 554, "5.6.0"),
     errors.UnknownAddress: Reply(FX_FAILURE, 550, 550, "5.1.1"),

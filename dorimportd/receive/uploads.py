@@ -122,8 +122,7 @@ class IncomingUpload:
 
     def _keep(self) -> None:
         try:
-            self._upload.check_whole()
-            self._upload.sync()
+            self._upload.keep_whole()
         finally:
             self._spool.put_down(self._upload)
 

@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
+from pathlib import Path
 from typing import Final
 
 from dorimportd.errors import SpoolFailing
@@ -44,6 +45,7 @@ class Sequence:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self._lock = threading.Lock()
+        self._made: Path | None = None
 
     @contextmanager
     def next(self) -> Iterator[int]:
@@ -57,6 +59,12 @@ class Sequence:
             number = int(file.read() or b"0") + 1
             os.pwrite(file.fileno(), b"%0*d" % (DIGITS, number), 0)
             yield number
+
+    def make(self, folder: Path) -> None:
+        """Make the *folder* of the number just taken, durably; once for all numbers that go there."""
+        if folder != self._made:
+            make_folder(folder)
+            self._made = folder
 
     def last(self) -> int:
         """The last number that was taken; every delivery up to it has its name.  Raises OSError."""
@@ -80,8 +88,10 @@ class Sequence:
 
 def highest(layout: Layout) -> int:
     """The highest sequence among the deliveries that are there, 0 when there is none."""
-    for folder in sorted((each.name for each in layout.accepted.iterdir()), reverse=True):
-        if numbers := [int(each.name) for each in (layout.accepted / folder).iterdir()]:
+    folders = [each.name for each in layout.accepted.iterdir() if each.name.isdigit() and each.is_dir()]
+    for folder in sorted(folders, reverse=True):
+        names = [each.name for each in (layout.accepted / folder).iterdir()]
+        if numbers := [int(name) for name in names if name.isdigit()]:
             return max(numbers)
     return 0
 
@@ -123,7 +133,7 @@ def accept(
         sync_folder(upload.folder)
         with sequence.next() as number:
             target = layout.delivery(number)
-            make_folder(target.parent)
+            sequence.make(target.parent)
             upload.folder.rename(target)  # the instant
             sync_folder(target.parent)
         upload.close()  # not before: until here nobody else may touch the folder

@@ -46,7 +46,9 @@ def replace(path: Path, text: str) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Make the folder *path* where it is missing; on return its name is on the disk."""
-    if not path.is_dir():
-        path.mkdir(mode=0o750, exist_ok=True)
-        sync_folder(path.parent)
+    """Make the folder *path* where it is missing; on return its name is on the disk.
+
+    Also when it is there: whoever made it may have been killed before he synced it.
+    """
+    path.mkdir(mode=0o750, exist_ok=True)
+    sync_folder(path.parent)

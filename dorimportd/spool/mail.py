@@ -19,7 +19,7 @@ from pathlib import Path
 from dorimportd.errors import SpoolFailing, TooLarge
 from dorimportd.spool.durable import make_folder, replace, sync_folder, write_synced
 from dorimportd.spool.layout import Layout, token
-from dorimportd.spool.upload import Room, because
+from dorimportd.spool.upload import SPACE_CHECKED_EVERY, Room, because
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,7 @@ class MailUpload:
         self._room = room
         self.path = layout.incoming / f"{token()}.eml"
         self.size = 0  # bytes
+        self._unchecked = 0  # bytes written since the free space was looked at
         try:
             room.check(layout.incoming)
             self._file = self.path.open("xb", buffering=0)
@@ -71,12 +72,19 @@ class MailUpload:
         if self.size + len(content) > self._room.largest:
             raise TooLarge
         try:
+            self._check_space(len(content))
             view = memoryview(content)
             while view:
                 view = view[self._file.write(view) :]
         except OSError as error:
             raise because(error) from error
         self.size += len(content)
+
+    def _check_space(self, more: int) -> None:
+        self._unchecked += more
+        if self._unchecked >= SPACE_CHECKED_EVERY:
+            self._room.check(self._layout.incoming, more)
+            self._unchecked = 0
 
     def keep(self, note: MailNote) -> KeptMail:
         """Put the message among those that are kept.

@@ -13,14 +13,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, BinaryIO, Final
 
-from dorimportd.errors import NoSuchFile, SpoolFailing, SpoolInUse, SpoolUnusable
+from dorimportd.errors import Incomplete, NoSuchFile, NotAccepted, SpoolFailing, SpoolInUse, SpoolUnusable
 from dorimportd.spool.accept import Sequence, accept, read_envelope
 from dorimportd.spool.durable import make_folder, sync_file
 from dorimportd.spool.layout import PER_FOLDER, VERSION, Layout, token
 from dorimportd.spool.mail import KeptMail, MailUpload, copies
 from dorimportd.spool.names import check_name, final_name
 from dorimportd.spool.roots import Entry, Roots
-from dorimportd.spool.upload import Note, Room, Upload, because, remove_unclaimed, resumable_size
+from dorimportd.spool.upload import Note, Room, Upload, because, is_whole, remove_unclaimed, resumable_size
 from dorimportd.words import Channel, Delivery
 
 # On these a client that begins a name anew has given up the broken upload of it.
@@ -50,7 +50,8 @@ class Spool:
     # The house: made once, held by one daemon.
 
     def _make(self) -> None:
-        self.layout.root.mkdir(mode=0o750, parents=True, exist_ok=True)
+        self.layout.root.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        make_folder(self.layout.root)
         if not self.layout.version.exists():
             self.layout.version.write_text(f"{VERSION}\n")
             sync_file(self.layout.version)
@@ -80,7 +81,7 @@ class Spool:
     def recover(self) -> int:
         """Mend what a crash left: call it once at a start, holding the lock.
 
-        Returns the number of unfinished uploads, which are kept for resuming.  Raises SpoolFailing.
+        Returns the number of unfinished uploads, which are kept for resuming.  Raises SpoolUnusable.
         """
         try:
             self.sequence.recover()
@@ -90,10 +91,18 @@ class Spool:
                 left.unlink()
             last = self.sequence.last()
             shown = last // PER_FOLDER * PER_FOLDER - 1  # those before were synced when the folder was full
-            self.roots.put_all(self.delivery(n) for n in self.sequences(max(0, shown - PER_FOLDER)))
+            self.roots.put_all(self._readable(max(0, shown - PER_FOLDER)))
         except OSError as error:
-            raise because(error) from error
+            raise SpoolUnusable(f"{error.filename or self.layout.root}: {error.strerror}") from error
         return sum(1 for _ in self.layout.incoming.glob("*/*"))
+
+    def _readable(self, after: int) -> Iterator[Delivery]:
+        """The deliveries whose envelope can be read; whoever imports tells of the others."""
+        for sequence in self.sequences(after):
+            try:
+                yield self.delivery(sequence)
+            except NotAccepted:
+                continue
 
     # Uploads.
 
@@ -107,13 +116,16 @@ class Spool:
         note = Note(name, channel, peer, datetime.now(UTC).isoformat())
         try:
             self.room.check(self.layout.incoming)
-            for earlier, its in self._unfinished(customer):
-                if its.name == name and channel in RESUMES:
-                    remove_unclaimed(earlier)
             folder.mkdir(mode=0o750, parents=True)
             upload = self._opened(folder, customer, note)
-            note.write(folder)  # only now, that it is claimed, can others find it
         except OSError as error:
+            raise because(error) from error
+        try:
+            note.write(folder)  # only now, that it is claimed, can others find it
+            if channel in RESUMES:
+                self._drop_earlier(customer, name, folder)
+        except OSError as error:
+            self.drop(upload)
             raise because(error) from error
         return upload
 
@@ -122,7 +134,9 @@ class Spool:
 
         Raises NoSuchFile when there is none, UploadBusy when another session writes it, SpoolFailing.
         """
-        folder, note = self._find(customer, name)
+        return self._reopened(*self._find(customer, name), customer, writing=True)
+
+    def _reopened(self, folder: Path, note: Note, customer: str, *, writing: bool) -> Upload:
         try:
             upload = self._opened(folder, customer, note)
         except FileNotFoundError as error:
@@ -130,28 +144,42 @@ class Spool:
         except OSError as error:
             raise because(error) from error
         try:
-            upload.resume()
+            upload.resume(writing=writing)
         except SpoolFailing:
-            self.put_down(upload)
+            upload.let_go()
+            self._forget(upload)
             raise
         return upload
 
+    def accept_kept(self, customer: str, name: str, final: str) -> Delivery:
+        """Make a delivery called *final* of the upload *name*, which its sender has closed.
+
+        Raises NoSuchFile, UploadBusy, Incomplete when it was not closed, and what accept raises.
+        """
+        check_name(final)
+        folder, note = self._find(customer, name)
+        upload = self._reopened(folder, note, customer, writing=False)
+        if not is_whole(folder):
+            self.put_down(upload)
+            raise Incomplete
+        delivery = self.accept(upload, name=final)
+        self._drop_earlier(customer, name, folder)
+        return delivery
+
     def put_down(self, upload: Upload) -> None:
         """Nobody writes *upload* any more; it is kept for resuming, unless it is empty or broken."""
+        if upload.broken or (upload.size == 0 and not is_whole(upload.folder)):
+            upload.drop()
         try:
             upload.close()
         except OSError:
-            upload.broken = True  # what lies there is not known any more
-        with self._lock:
-            self._open.pop(upload.folder, None)
-        if upload.broken or (upload.size == 0 and final_name(upload.note.name) is None):
-            upload.drop()
+            upload.drop()  # what lies there is not known any more
+        self._forget(upload)
 
     def drop(self, upload: Upload) -> None:
         """Nobody writes *upload* any more, and it is of no use."""
-        with self._lock:
-            self._open.pop(upload.folder, None)
         upload.drop()
+        self._forget(upload)
 
     def accept(
         self,
@@ -179,8 +207,7 @@ class Spool:
         except BaseException:
             self.put_down(upload)
             raise
-        with self._lock:
-            self._open.pop(upload.folder, None)
+        self._forget(upload)
         self._show(delivery)
         return delivery
 
@@ -200,6 +227,16 @@ class Spool:
         except OSError:
             with self._lock:
                 self._unshown += unshown
+
+    def _forget(self, upload: Upload) -> None:
+        with self._lock:
+            self._open.pop(upload.folder, None)
+
+    def _drop_earlier(self, customer: str, name: str, newest: Path) -> None:
+        """Drop broken uploads of *name* but the *newest*."""
+        for folder, note in self._unfinished(customer):
+            if note.name == name and folder != newest:
+                remove_unclaimed(folder)
 
     def _opened(self, folder: Path, customer: str, note: Note) -> Upload:
         upload = Upload(folder, customer, note, room=self.room)
@@ -277,7 +314,8 @@ class Spool:
             path = self.layout.delivery(folder * PER_FOLDER).parent
             if path.is_dir():
                 # A listing may have a name that came during it and miss one that came before that.
-                yield from sorted(n for each in path.iterdir() if after < (n := int(each.name)) <= last)
+                names = [each.name for each in path.iterdir()]
+                yield from sorted(n for name in names if name.isdigit() and after < (n := int(name)) <= last)
 
     def delivery(self, sequence: int) -> Delivery:
         """One delivery.  Raises NoSuchFile, or SpoolFailing when its envelope cannot be read."""
@@ -318,6 +356,6 @@ class Spool:
                 touched = max(each.stat().st_mtime for each in (folder, *folder.iterdir()))
                 if touched < before.timestamp():
                     dropped += remove_unclaimed(folder)
-            except FileNotFoundError:
-                continue  # it was accepted or dropped meanwhile
+            except (FileNotFoundError, NotADirectoryError):
+                continue  # it was accepted or dropped meanwhile, or is none of ours
         return dropped

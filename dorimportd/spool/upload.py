@@ -4,6 +4,7 @@
     data     the bytes, at their offsets
     upload   the note: name, channel, peer, when it began
     gap      only while bytes came ahead of their turn: the size up to which all bytes are there
+    whole    only under a temporary name, when its sender has closed it: it waits for its final name
 
 Half an upload never looks whole: only `accept` makes a delivery of it, and it refuses one that has a
 gap.  Everything here blocks on the disk and runs on a worker thread, for one upload on one at a time.
@@ -22,13 +23,15 @@ from pathlib import Path
 from typing import Final
 
 from dorimportd.errors import Incomplete, NoSpace, NotAccepted, SpoolFailing, TooLarge, UploadBusy
+from dorimportd.spool.durable import sync_folder, write_synced
 from dorimportd.words import Channel
 
-SPACE_CHECKED_EVERY: Final = 16 << 20  # bytes written
+SPACE_CHECKED_EVERY: Final = 1 << 20  # bytes written
 READ_SIZE: Final = 1 << 20  # bytes
 LARGEST_OFFSET: Final = (1 << 63) - 1
 # A gap that ends with the file would cost as much disk as its length on some file systems.
 FARTHEST_AHEAD: Final = 64 << 20  # bytes: more than any client sends before it waits for an answer
+MOST_AHEAD: Final = 10_000  # pieces
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,14 @@ def resumable_size(folder: Path) -> int:
     return int(gap.read_text()) if gap.exists() else (folder / "data").stat().st_size
 
 
+def is_whole(folder: Path) -> bool:
+    """Whether the sender of the upload *folder* has closed it and written nothing since."""
+    try:
+        return int((folder / "whole").read_text()) == resumable_size(folder)
+    except (OSError, ValueError):
+        return False
+
+
 def because(error: OSError) -> NotAccepted:
     """What the sender is told when the disk refuses."""
     full = (errno.ENOSPC, errno.EDQUOT)
@@ -145,7 +156,7 @@ class Upload:
         end = offset + len(content)
         if offset < 0 or end > min(self._room.largest, LARGEST_OFFSET):
             raise TooLarge
-        if offset > self.size + FARTHEST_AHEAD:
+        if offset > self.size + FARTHEST_AHEAD or len(self._ahead) >= MOST_AHEAD:
             raise Incomplete
         try:
             self._check_space(len(content))
@@ -172,13 +183,15 @@ class Upload:
         self._digest = None
         self.size = size
 
-    def resume(self) -> None:
+    def resume(self, *, writing: bool = True) -> None:
         """Go on after the bytes that are here already: all of them up to the first gap.
 
-        Raises SpoolFailing.
+        One that was closed is no longer whole, if it is for *writing*.  Raises SpoolFailing.
         """
         try:
             size = resumable_size(self.folder)
+            if writing:
+                (self.folder / "whole").unlink(missing_ok=True)
             os.ftruncate(self._handle, size)
             (self.folder / "gap").unlink(missing_ok=True)
         except (OSError, ValueError) as error:
@@ -207,12 +220,31 @@ class Upload:
             raise Incomplete
 
     def sync(self) -> None:
-        """On return all bytes are on the disk.  Raises SpoolFailing; the upload is then `broken`."""
+        """On return all bytes that came are on the disk.
+
+        Raises NoSpace or SpoolFailing; the upload is then `broken`, and never accepted.
+        """
+        if self.broken:
+            raise SpoolFailing
         try:
-            self._cut(self._handle)
+            if not self._ahead:
+                self._cut(self._handle)
             os.fsync(self._handle)
         except OSError as error:
             self.broken = True
+            raise because(error) from error
+
+    def keep_whole(self) -> None:
+        """Its sender says that this is all of it, under a name that is not its final one.
+
+        On return bytes, note and mark are on the disk.  Raises Incomplete, NoSpace or SpoolFailing.
+        """
+        self.check_whole()
+        self.sync()
+        try:
+            write_synced(self.folder / "whole", str(self.size))
+            sync_folder(self.folder)
+        except OSError as error:
             raise because(error) from error
 
     def sha256(self) -> str:
@@ -234,17 +266,24 @@ class Upload:
         finally:
             os.close(handle)
 
-    def drop(self) -> None:
-        """Remove the upload and all its bytes."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+    def let_go(self) -> None:
+        """Write no more, and leave everything as it lies: it could not be read."""
         handle, self._handle = self._handle, -1
         if handle >= 0:
             os.close(handle)
 
+    def drop(self) -> None:
+        """Remove the upload and all its bytes."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.let_go()
+
     def _cut(self, handle: int) -> None:
         """Drop what a refused write left, and what lies behind a gap."""
-        if os.fstat(handle).st_size != self.size:
+        there = os.fstat(handle).st_size
+        if there > self.size:
             os.ftruncate(handle, self.size)
+        elif there < self.size:
+            raise OSError(errno.EIO, "bytes that were written are gone")
         (self.folder / "gap").unlink(missing_ok=True)
 
     def _check_space(self, more: int) -> None:

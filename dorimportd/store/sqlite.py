@@ -73,6 +73,11 @@ class Sqlite(Connected, SqliteDatabase):
         finally:
             self._turn.release()
 
+    def rollback(self) -> None:
+        # After a full disk SQLite has rolled back itself, and a second one would be the error that is told.
+        if self.connection().in_transaction:  # type: ignore[no-untyped-call]
+            super().rollback()
+
     def use_write_ahead_log(self) -> None:
         """Mark the file so, for good.
 

@@ -53,6 +53,22 @@ def test_one_that_waits_or_runs_is_not_added_again_and_one_that_ended_is():
     assert turns.next() == Turn(1, "a", 10)
 
 
+def test_a_delivery_that_failed_takes_no_worker_while_it_rests_and_delays_nobody():
+    turns = Turns(workers=1)
+    for sequence, customer in ((1, "a"), (2, "a"), (3, "b")):
+        turns.add(Turn(sequence, customer, 10))
+    assert turns.next() == Turn(1, "a", 10)
+    turns.rest(1)
+    turns.add(Turn(1, "a", 10))
+    for expected in (3, 2):
+        assert turns.next().sequence == expected
+        turns.done(expected)
+    assert turns.next() is None
+    assert turns.waiting == 1
+    turns.wake(1)
+    assert turns.next() == Turn(1, "a", 10)
+
+
 @given(
     st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from([1, LARGE])), max_size=30), st.integers(1, 3)
 )

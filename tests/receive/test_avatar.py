@@ -4,6 +4,7 @@ import pytest
 from twisted.internet.defer import Deferred, execute
 
 from dorimportd.errors import (
+    AccountClosed,
     BadName,
     DeleteRefused,
     Incomplete,
@@ -28,6 +29,7 @@ class AtOnce:
 
 class Acme:
     name = "acme"
+    enabled = True
 
 
 @pytest.fixture
@@ -42,7 +44,16 @@ def told():
 
 @pytest.fixture
 def avatar(spool, told):
-    return CustomerAvatar(Acme(), Channel.SFTP, "192.0.2.7", spool=spool, workers=AtOnce(), tell=told.append)
+    yield CustomerAvatar(
+        Acme(),
+        Channel.SFTP,
+        "192.0.2.7",
+        may_send=lambda: Acme.enabled,
+        spool=spool,
+        workers=AtOnce(),
+        tell=told.append,
+    )
+    Acme.enabled = True
 
 
 def result(coroutine):
@@ -167,3 +178,32 @@ def test_a_file_with_a_gap_is_refused(avatar):
     upload.write(5, b"x")
     with pytest.raises(Incomplete):
         result(upload.accept())
+
+
+def test_half_an_upload_is_not_accepted_by_a_rename(avatar):
+    upload = result(avatar.begin("a.csv.part"))
+    upload.write(0, b"half")
+    result(upload.abandon("connection lost"))
+    with pytest.raises(Incomplete):
+        result(avatar.rename("a.csv.part", "a.csv"))
+    upload = result(avatar.resume("a.csv.part"))
+    upload.write(4, b" and half")
+    assert result(upload.accept()) is None
+    assert result(avatar.rename("a.csv.part", "a.csv")).envelope.size == 13
+
+
+def test_an_upload_that_was_closed_and_is_written_again_waits_for_another_close(avatar):
+    send(avatar, "a.csv.part", b"one")
+    upload = result(avatar.resume("a.csv.part"))
+    upload.write(3, b"two")
+    result(upload.abandon("connection lost"))
+    with pytest.raises(Incomplete):
+        result(avatar.rename("a.csv.part", "a.csv"))
+
+
+def test_a_customer_that_is_disabled_meanwhile_sends_nothing_more(avatar):
+    send(avatar, "a.csv.part", b"one")
+    Acme.enabled = False
+    for attempt in (avatar.begin("b.csv"), avatar.resume("c.csv"), avatar.rename("a.csv.part", "a.csv")):
+        with pytest.raises(AccountClosed):
+            result(attempt)

@@ -170,7 +170,9 @@ def test_a_sync_that_fails_once_is_never_tried_again_for_the_same_bytes(spool, m
     with monkeypatch.context() as patch:
         patch.setattr(uploading.os, "fsync", fail)
         with pytest.raises(SpoolFailing):
-            spool.accept(upload)
+            upload.sync()
+    with pytest.raises(SpoolFailing):
+        spool.accept(upload)
     with pytest.raises(NoSuchFile):
         spool.resume("acme", "a.csv")
     assert list(spool.sequences()) == []
@@ -179,12 +181,27 @@ def test_a_sync_that_fails_once_is_never_tried_again_for_the_same_bytes(spool, m
 def test_a_temporary_name_waits_for_its_final_one(spool):
     upload = spool.begin("acme", "a.csv.filepart", channel=Channel.SFTP, peer="")
     upload.write(0, b"x")
+    upload.keep_whole()
     spool.put_down(upload)
     assert spool.waits_for("acme", "a.csv")
     assert not spool.waits_for("acme", "b.csv")
-    delivery = spool.accept(spool.resume("acme", "a.csv.filepart"), name="a.csv")
-    assert delivery.envelope.name == "a.csv"
+    assert spool.accept_kept("acme", "a.csv.filepart", "a.csv").envelope.name == "a.csv"
     assert not spool.waits_for("acme", "a.csv")
+
+
+def test_a_damaged_envelope_and_a_strange_file_stop_nothing(spool):
+    for number in range(3):
+        send(spool, b"x", f"{number}.csv")
+    (spool.layout.delivery(2) / "envelope").write_text("{")
+    (spool.layout.delivery(1).parent / "notes.txt").write_text("")
+    (spool.layout.accepted / "lost+found").mkdir()
+    spool.layout.sequence.unlink()
+    after = Spool(spool.layout.root, room=spool.room)
+    after.recover()
+    assert list(after.sequences()) == [1, 2, 3]
+    with pytest.raises(SpoolFailing):
+        after.delivery(2)
+    assert send(after, b"x").sequence == 4
 
 
 def test_old_leftovers_are_dropped_and_open_or_young_ones_stay(spool):

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 import subprocess
 import sys
 from itertools import permutations
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dorimportd.errors import BadName, Incomplete, NoSpace, NoSuchFile, TooLarge, UploadBusy
+from dorimportd.errors import BadName, Incomplete, NoSpace, NoSuchFile, SpoolFailing, TooLarge, UploadBusy
+from dorimportd.spool import upload as uploading
 from dorimportd.spool.spool import Spool
 from dorimportd.spool.upload import Room, Upload
 from dorimportd.words import Channel
@@ -217,3 +220,65 @@ def test_pieces_in_random_order_are_whole_when_all_are_there(spool):
     for offset, piece in order:
         upload.write(offset, piece)
     assert spool.accept(upload).envelope.sha256 == hashlib.sha256(content).hexdigest()
+
+
+def test_a_sync_in_the_middle_loses_nothing_that_came_ahead_of_its_turn(spool):
+    upload = begin(spool)
+    upload.write(3, b"def")
+    upload.sync()
+    upload.write(0, b"abc")
+    assert spool.open_delivery(spool.accept(upload).sequence).read() == b"abcdef"
+
+
+def test_bytes_that_vanished_are_never_made_up(spool):
+    upload = begin(spool)
+    upload.write(0, b"abcdef")
+    os.truncate(upload.data, 3)
+    with pytest.raises(SpoolFailing):
+        spool.accept(upload)
+    assert list(spool.sequences()) == []
+
+
+def test_an_upload_that_cannot_be_read_again_is_left_as_it_lies(spool, monkeypatch):
+    upload = begin(spool)
+    upload.write(0, b"abcdef")
+    spool.put_down(upload)
+
+    def fail(folder):
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(uploading, "resumable_size", fail)
+        with pytest.raises(SpoolFailing):
+            spool.resume("acme", "a.csv")
+    assert spool.resume("acme", "a.csv").size == 6
+
+
+def test_an_upload_that_cannot_begin_leaves_nothing_and_the_broken_one_stays(spool, monkeypatch):
+    upload = begin(spool)
+    upload.write(0, b"half")
+    spool.put_down(upload)
+
+    def fail(self, folder):
+        raise OSError(28, "No space left on device")
+
+    handles = len(list(Path("/proc/self/fd").iterdir()))
+    with monkeypatch.context() as patch:
+        patch.setattr(uploading.Note, "write", fail)
+        with pytest.raises(NoSpace):
+            begin(spool)
+    assert len(list(Path("/proc/self/fd").iterdir())) == handles
+    assert len(list(spool.layout.incoming.glob("*/*"))) == 1
+    assert spool.resume("acme", "a.csv").size == 4
+
+
+def test_the_second_of_two_uploads_under_one_temporary_name_does_not_come_back(spool):
+    uploads = [begin(spool, "a.csv.part") for _ in range(2)]
+    for upload, content in zip(uploads, (b"first", b"second"), strict=True):
+        upload.write(0, content)
+        upload.keep_whole()
+    for upload in uploads:
+        spool.put_down(upload)
+    assert spool.accept_kept("acme", "a.csv.part", "a.csv").envelope.size == 6
+    with pytest.raises(NoSuchFile):
+        spool.accept_kept("acme", "a.csv.part", "a.csv")
