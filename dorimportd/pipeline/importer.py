@@ -20,6 +20,7 @@ from dorimportd.store.store import Store
 from dorimportd.words import Delivery, Envelope, Outcome, Reject, State, Transaction
 
 WINDOW: Final = 100_000  # rows in one database transaction
+CLEARED_AT_ONCE: Final = 2_000  # rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,11 @@ class Window:
     transactions: list[Transaction] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     rows: int = 0
+
+    def clear(self) -> None:
+        """Let go of the rows, in steps: a hundred thousand at once would hold up all other threads."""
+        while self.transactions:
+            del self.transactions[-CLEARED_AT_ONCE:]
 
     def add(self, batch: Batch) -> None:
         self.transactions += batch.transactions
@@ -89,10 +95,11 @@ class Importer:
         windows = self._windows(delivery, plan)
         try:
             only: Window | None = next(windows)
-            if next(windows, None) is not None:
+            for window in windows:  # to the end, so that a file that must be held leaves no row behind
+                window.clear()
+                if only is not None:
+                    only.clear()
                 only = None
-            for _ in windows:  # to the end, so that a file that must be held leaves no row behind
-                pass
         except HoldFile as reason:
             return run.hold(str(reason))
         if only is not None:
@@ -119,5 +126,6 @@ def write_windows(run: Run, windows: Iterator[Window], earlier: int | None) -> D
     for number, window in enumerate(windows):
         if number >= run.resume_at:
             run.write(held.transactions, held.rejects, held.rows)
+        held.clear()
         held = window
     return run.finish(held.transactions, held.rejects, held.rows, duplicate_of=earlier)
