@@ -7,7 +7,7 @@ from typing import Any
 
 from dorimportd.config.read import read_settings
 from dorimportd.config.settings import BadConfig
-from dorimportd.ctl.desk import PROBLEM, Desk, say, say_json
+from dorimportd.ctl.desk import PROBLEM, Desk, Stopped, say, say_json
 
 
 def add_arguments(words: Any) -> None:
@@ -24,6 +24,8 @@ def check(desk: Desk, asked: argparse.Namespace) -> int:
         settings = read_settings(desk.config)
     except BadConfig as error:
         return tell_mistakes(list(map(str, error.mistakes)), asked.json)
+    except Stopped as stopped:
+        return tell_mistakes(list(stopped.lines), asked.json)
     warnings = [str(each) for each in settings.warnings]
     if asked.json:
         say_json({"mistakes": [], "warnings": warnings})

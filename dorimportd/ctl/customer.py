@@ -14,7 +14,9 @@ from dorimportd.config.files import LARGEST
 from dorimportd.config.keys import PublicKey
 from dorimportd.config.secrets import LONGEST_PASSWORD, hash_password
 from dorimportd.config.settings import BadConfig, Customer
+from dorimportd.config.values import NAME
 from dorimportd.ctl.desk import USAGE, Desk, Stopped, say, say_json
+from dorimportd.ctl.formats import read_format
 from dorimportd.ctl.importing import opened_file
 from dorimportd.report.sheet import sheet
 from dorimportd.report.tables import table
@@ -112,7 +114,7 @@ def add_customer(desk: Desk, asked: argparse.Namespace) -> int:
     """A customer that can send at once."""
     keys = [line for path in asked.key for line in key_lines(path)]
     password_hash = hash_password(read_password(asked.password_file)) if asked.password_file else None
-    name, text = named_format(desk, asked.format)
+    name, text = named_format(desk, asked.name, asked.format)
     with editing():
         edit.add_customer(
             desk.config,
@@ -133,16 +135,25 @@ def add_customer(desk: Desk, asked: argparse.Namespace) -> int:
     return 0
 
 
-def named_format(desk: Desk, wanted: str | None) -> tuple[str | None, str | None]:
-    """The name of the format, and its text when it is a new one from a file."""
-    if wanted is None or wanted in desk.settings.formats:
+def named_format(desk: Desk, customer: str, wanted: str | None) -> tuple[str | None, str | None]:
+    """The name of the format, and its text when it is a new one from a file.
+
+    It is called as the file is; when that is no name, or that of another format, as the customer is.
+    """
+    there = desk.settings.formats
+    if wanted is None or wanted in there:
         return wanted, None
     path = Path(wanted)
     if not path.exists():
-        there = ", ".join(sorted(desk.settings.formats)) or "none"
-        raise Stopped(f"{wanted!r} is neither a format nor a file. Formats: {there}.")
-    with opened_file(path) as file:
-        return path.stem.lower(), file.read(LARGEST).decode("utf-8-sig", "replace")
+        names = ", ".join(sorted(there)) or "none"
+        raise Stopped(f"{wanted!r} is neither a format nor a file. Formats: {names}.")
+    format, text = read_format(path)
+    for name in filter(NAME.fullmatch, (path.stem.lower(), customer)):
+        if name not in there:
+            return name, text
+        if there[name].digest == format.digest:
+            return name, None
+    raise Stopped(f"Another format is called {path.stem.lower()!r} already: give the file another name.")
 
 
 def key_lines(path: Path) -> list[str]:
@@ -175,8 +186,11 @@ def ask_password() -> str:
         )
     import getpass  # here, like all that only one command needs: each is to answer at once
 
-    password = getpass.getpass("New password: ")
-    if getpass.getpass("The same again: ") != password:
+    try:
+        password, again = (getpass.getpass(prompt) for prompt in ("New password: ", "The same again: "))
+    except EOFError as error:
+        raise Stopped("No password was given; nothing is changed.") from error
+    if again != password:
         raise Stopped("The two are not the same; nothing is changed.")
     return checked_password(password)
 
@@ -269,7 +283,7 @@ def show(desk: Desk, asked: argparse.Namespace) -> int:
 def show_sheet(desk: Desk, asked: argparse.Namespace) -> int:
     """What to send the customer."""
     customer = desk.customer(asked.name)
-    running = desk.ask_daemon("status")
+    running = desk.daemon_status()
     say(sheet(customer_shape(customer, desk), desk.settings.hostname, running).rstrip("\n"))
     return 0
 

@@ -8,11 +8,13 @@ import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from dorimportd.ctl.desk import Desk, Stopped, say, say_json
-from dorimportd.errors import NoSuchFile
+from dorimportd.ctl.desk import PROBLEM, Desk, Stopped, say, say_json
+from dorimportd.ctl.moments import in_utc
+from dorimportd.errors import NoSuchFile, NotAccepted
+from dorimportd.report.lines import complain
 from dorimportd.report.shapes import accepted_shape, delivery_shape, reject_shape
 from dorimportd.report.tables import csv_text, table
-from dorimportd.words import Reject, State
+from dorimportd.words import Delivery, Reject, State
 
 COLUMNS: Final = [
     "sequence",
@@ -28,6 +30,7 @@ COLUMNS: Final = [
     "reason",
 ]
 NUMBERS: Final = ["sequence", "rows", "imported", "unchanged", "rejected"]
+LAST: Final = (1 << 63) - 1  # the largest sequence that a database can hold
 AGES: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -64,51 +67,77 @@ def since(text: str) -> datetime:
     if age := re.fullmatch(r"(\d{1,5})([mhdw])", text):
         return datetime.now(UTC) - timedelta(**{AGES[age[2]]: int(age[1])})
     try:
-        return datetime.fromisoformat(text).astimezone(UTC)
+        return in_utc(datetime.fromisoformat(text))
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r} is no date, time or age such as 24h") from error
 
 
 def deliveries(desk: Desk, asked: argparse.Namespace) -> int:
-    """All that were accepted, also those that the importer has not seen yet."""
-    if asked.customer is not None:
-        desk.customer(asked.customer)
+    """All that were accepted, also those that the importer has not seen yet.
+
+    Exit status 1 when one of those cannot be read.
+    """
+    # In this order: what is registered meanwhile is found twice, and not left out.
+    last = desk.store.last_registered()
+    check_customer(desk, asked.customer, last)
     state = State(asked.state) if asked.state else None
-    found = [
-        delivery_shape(each.delivery, each.outcome)
-        for each in desk.store.deliveries(customer=asked.customer, state=state, since=asked.since)
-    ]
-    found += new_deliveries(desk, asked.customer, state, asked.since)
-    if asked.json:
+    listed = desk.store.deliveries(customer=asked.customer, state=state, since=asked.since)
+    new, unreadable = deliveries_after(desk, last) if state in (None, State.RECEIVED) else ([], [])
+    shapes = {each.sequence: accepted_shape(each) for each in new if is_asked_for(each, asked)}
+    shapes |= {each.sequence: delivery_shape(each.delivery, each.outcome) for each in listed}
+    tell_deliveries([shapes[sequence] for sequence in sorted(shapes)], asked.json)
+    complain(*unreadable)
+    return PROBLEM if unreadable else 0
+
+
+def check_customer(desk: Desk, name: str | None, last: int) -> None:
+    """Raises Stopped unless one of that name is configured, or was: its deliveries are here."""
+    if name is None or name in desk.settings.customers or name in desk.store.latest():
+        return
+    new, _ = deliveries_after(desk, last)
+    if all(each.envelope.customer != name for each in new):
+        desk.customer(name)
+
+
+def deliveries_after(desk: Desk, last: int) -> tuple[list[Delivery], list[str]]:
+    """Those that came after the *last* one in the database, and a line about each that cannot be read."""
+    found, unreadable = [], []
+    for sequence in desk.spool.sequences(last):
+        try:
+            found.append(desk.spool.delivery(sequence))
+        except NotAccepted as refusal:
+            unreadable.append(unreadable_line(sequence, refusal))
+    return found, unreadable
+
+
+def unreadable_line(sequence: int, refusal: NotAccepted) -> str:
+    """Without what a sender would be told, for nobody sends anything here."""
+    return f"Delivery {sequence} cannot be read: {refusal.__cause__ or refusal}"
+
+
+def is_asked_for(delivery: Delivery, asked: argparse.Namespace) -> bool:
+    """Whether one that the database does not know is one of those."""
+    envelope = delivery.envelope
+    return asked.customer in (None, envelope.customer) and (
+        asked.since is None or envelope.received_at >= asked.since
+    )
+
+
+def tell_deliveries(found: list[dict[str, Any]], as_json: bool) -> None:
+    """Tell them in the way that was asked for."""
+    if as_json:
         say_json(found)
     elif found:
-        say(
-            table(COLUMNS, [[each[column] for column in COLUMNS] for each in found], right=NUMBERS).rstrip(
-                "\n"
-            )
-        )
+        rows = [[each[column] for column in COLUMNS] for each in found]
+        say(table(COLUMNS, rows, right=NUMBERS).rstrip("\n"))
     else:
         say("No deliveries.")
-    return 0
-
-
-def new_deliveries(
-    desk: Desk, customer: str | None, state: State | None, earliest: datetime | None
-) -> list[dict[str, Any]]:
-    """Those that are accepted and not in the database yet."""
-    if state not in (None, State.RECEIVED):
-        return []
-    new = (desk.spool.delivery(each) for each in desk.spool.sequences(desk.store.last_registered()))
-    return [
-        accepted_shape(each)
-        for each in new
-        if customer in (None, each.envelope.customer)
-        and (earliest is None or each.envelope.received_at >= earliest)
-    ]
 
 
 def known(desk: Desk, sequence: int) -> dict[str, Any]:
     """One delivery.  Raises Stopped when there is none of that sequence."""
+    if not 0 < sequence <= LAST:
+        raise Stopped(f"There is no delivery {sequence}.")
     row = desk.store.delivery(sequence)
     if row is not None:
         return delivery_shape(row.delivery, row.outcome)
@@ -116,6 +145,8 @@ def known(desk: Desk, sequence: int) -> dict[str, Any]:
         return accepted_shape(desk.spool.delivery(sequence))
     except NoSuchFile as error:
         raise Stopped(f"There is no delivery {sequence}.") from error
+    except NotAccepted as refusal:
+        raise Stopped(unreadable_line(sequence, refusal)) from refusal
 
 
 def show(desk: Desk, asked: argparse.Namespace) -> int:

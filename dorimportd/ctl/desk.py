@@ -1,7 +1,7 @@
 """What every command works with: the configuration, the spool, the database, the running daemon.
 
 Each is opened when a command first asks for it.  What a person has to know ends the command as
-`Stopped`, with a sentence and an exit status.
+`Stopped`, with a sentence and an exit status; what the spool and the database raise, main.py tells.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import json
 import os
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -29,6 +31,11 @@ ANSWER_SECONDS: Final = 60.0
 PROBLEM: Final = 1
 USAGE: Final = 2
 
+# What a status has at least.
+STATUS: Final = frozenset(("version", "pid", "started_at", "listeners", "host_keys", "mail_domain")) | {
+    *("database", "spool", "sessions", "queue", "deliveries", "last_deliveries")
+}
+
 
 class Stopped(Exception):
     """The command ends here, with these lines on standard error and this exit status."""
@@ -40,10 +47,21 @@ class Stopped(Exception):
 
 
 class Desk:
-    """The configuration file *config* and all that it leads to."""
+    """The configuration file *path* and all that it leads to."""
 
-    def __init__(self, config: Path) -> None:
-        self.config = config
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._callers_groups: list[int] | None = None  # None while we have the rights of whoever called us
+
+    @cached_property
+    def config(self) -> Path:
+        """The main file; not every command needs one.  Raises Stopped when it cannot be opened."""
+        try:
+            # A pipe is opened too, and not waited for.
+            os.close(os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+        except OSError as error:
+            raise Stopped(f"{self._path}: cannot be read: {error.strerror}") from error
+        return self._path
 
     @cached_property
     def settings(self) -> Settings:
@@ -71,45 +89,62 @@ class Desk:
 
     @cached_property
     def spool(self) -> Spool:
-        from dorimportd.errors import SpoolUnusable
+        """Raises SpoolUnusable."""
         from dorimportd.spool.spool import Spool
         from dorimportd.spool.upload import Room
 
         self.become_owner()
         settings = self.settings
-        try:
-            return Spool(
-                settings.state_directory / "spool",
-                room=Room(settings.limits.file_size, settings.limits.free_space),
-            )
-        except SpoolUnusable as error:
-            raise Stopped(str(error)) from error
+        room = Room(settings.limits.file_size, settings.limits.free_space)
+        return Spool(settings.state_directory / "spool", room=room)
 
     @cached_property
     def store(self) -> Store:
-        from dorimportd.errors import StoreAway, StoreUnusable
+        """Raises StoreAway or StoreUnusable."""
         from dorimportd.store.store import open_store
 
         self.become_owner()
-        try:
-            return open_store(self.settings.database_url)
-        except (StoreAway, StoreUnusable) as error:
-            raise Stopped(f"The database cannot be used: {error}") from error
+        return open_store(self.settings.database_url)
 
     def become_owner(self) -> None:
-        """Be the user whose state folder it is, when we are root: what we make there the daemon must read."""
+        """Be the user whose state folder it is, when we are root: what we make there the daemon must read.
+
+        Root's rights are laid aside and not given up: see as_caller.
+        """
         folder = self.state_directory
         if os.geteuid() != 0 or not folder.exists():
             return
         owner = folder.stat()
         if owner.st_uid != 0:
             os.umask(0o027)
+            self._callers_groups = os.getgroups()
             os.setgroups([owner.st_gid])
-            os.setgid(owner.st_gid)
-            os.setuid(owner.st_uid)
+            os.setresgid(owner.st_gid, owner.st_gid, -1)
+            os.setresuid(owner.st_uid, owner.st_uid, -1)
+
+    @contextmanager
+    def as_caller(self) -> Iterator[None]:
+        """With the rights of whoever called us, also after become_owner: to open what only root may."""
+        if self._callers_groups is None:
+            yield
+            return
+        (_, owner, caller), (_, owners_group, callers_group) = os.getresuid(), os.getresgid()
+        owners_groups = os.getgroups()
+        os.seteuid(caller)  # first, since it gives the right to the others
+        os.setegid(callers_group)
+        os.setgroups(self._callers_groups)
+        try:
+            yield
+        finally:
+            os.setgroups(owners_groups)
+            os.setegid(owners_group)
+            os.seteuid(owner)
 
     def ask_daemon(self, verb: str) -> dict[str, Any] | None:
-        """What the running daemon answers; None when none is running."""
+        """What the running daemon answers; None when none is running.
+
+        Raises Stopped when it does not do what *verb* asks, and when it cannot be asked.
+        """
         folder = self.state_directory
         try:
             handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -131,16 +166,27 @@ class Desk:
             ) from error
         except TimeoutError as error:
             raise Stopped(f"The daemon did not answer within {ANSWER_SECONDS:.0f} seconds.") from error
+        except OSError as error:
+            raise Stopped(f"The daemon cannot be asked: {error.strerror}.") from error
         finally:
             os.close(handle)
 
+    def daemon_status(self) -> dict[str, Any] | None:
+        """What the running daemon says of itself; None when none is running.  Raises Stopped."""
+        told = self.ask_daemon("status")
+        if told is not None and (missing := STATUS - told.keys()):
+            raise Stopped(f"The daemon says nothing of {', '.join(sorted(missing))}: restart it.")
+        return told
+
     def reload_daemon(self) -> str:
         """Have a running daemon read the configuration; a sentence about it.  Raises Stopped."""
-        told = self.ask_daemon("reload")
+        try:
+            told = self.ask_daemon("reload")
+        except Stopped as stopped:
+            first = "It is written, but the running daemon did not take it:"
+            raise Stopped(first, *stopped.lines) from stopped
         if told is None:
             return "No daemon is running; it takes effect at the next start."
-        if not told["done"]:
-            raise Stopped("It is written, but the running daemon did not take it:", *told["mistakes"])
         return "The running daemon works by it now."
 
     def wake_daemon(self) -> bool:
@@ -149,10 +195,21 @@ class Desk:
 
 
 def answer(session: socket.socket, verb: str) -> dict[str, Any]:
-    """Ask over *session*; the answer is one line of JSON."""
+    """Ask over *session*; the answer is one line of JSON.  Raises OSError, or Stopped when it is a no."""
     session.sendall(json.dumps({"verb": verb}).encode() + b"\n")
     with session.makefile("rb") as lines:
-        told: dict[str, Any] = json.loads(lines.readline())
+        line = lines.readline()
+    if not line.endswith(b"\n"):
+        raise Stopped("The daemon ended the connection without an answer; its log may say why.")
+    try:
+        told = json.loads(line)
+    except ValueError:
+        told = None
+    if not isinstance(told, dict):
+        raise Stopped("The answer of the daemon cannot be understood; restart it.")
+    if told.get("done") is False:
+        mistakes = told.get("mistakes") or [f"The daemon could not answer {verb!r}; its log may say why."]
+        raise Stopped(*map(str, mistakes))
     return told
 
 

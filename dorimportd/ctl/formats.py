@@ -111,7 +111,7 @@ def by_file(asked: argparse.Namespace) -> tuple[Format, Defaults]:
     """The format in a file, tried before it is put to use."""
     from dorimportd.parse.read import Defaults
 
-    format = read_format(asked.format)
+    format, _ = read_format(asked.format)
     timezone, currency = asked.timezone or "UTC", asked.currency or "XXX"
     try:
         ZoneInfo(timezone)
@@ -122,12 +122,13 @@ def by_file(asked: argparse.Namespace) -> tuple[Format, Defaults]:
     return format, Defaults(timezone, currency)
 
 
-def read_format(path: Path) -> Format:
-    """The format in the file *path*.  Raises Stopped with every mistake."""
+def read_format(path: Path) -> tuple[Format, str]:
+    """The format in the file *path*, and its text.  Raises Stopped with every mistake."""
     with opened_file(path) as file:
         content = file.read(LARGEST + 1)
     try:
-        return parse_format(content.decode(), str(path))
+        text = content.decode("utf-8-sig")
+        return parse_format(text, str(path)), text
     except UnicodeDecodeError as error:
         raise Stopped(f"{path}: is not UTF-8 text.") from error
     except BadToml as error:

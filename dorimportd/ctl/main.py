@@ -24,7 +24,8 @@ from dorimportd.ctl import (
     status,
     transactions,
 )
-from dorimportd.ctl.desk import CONFIG, Desk, Stopped
+from dorimportd.ctl.desk import CONFIG, PROBLEM, Desk, Stopped
+from dorimportd.errors import NotAccepted, SpoolUnusable, StoreAway, StoreUnusable
 from dorimportd.report.lines import complain
 
 Command = Callable[[Desk, argparse.Namespace], int]
@@ -52,17 +53,46 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The console script `dorimportctl`; returns the exit status."""
     asked = arguments().parse_args(argv)
     try:
-        command: Command = asked.command
-        status = command(Desk(asked.config), asked)
+        status = done(asked.command, asked)
         sys.stdout.flush()
-    except Stopped as stopped:
-        complain(*stopped.lines)
-        return stopped.status
-    except BrokenPipeError:
+    except BrokenPipeError:  # of standard output: that of the control socket is told by the desk
         # Whoever read our lines has seen enough (head, less); nothing more may be written.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        end_output()
         return 0
+    except OSError as error:
+        complain(in_words(error))
+        if error.filename is None:  # as a rule standard output; at exit it would be tried once more
+            end_output()
+        return PROBLEM
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
     return status
+
+
+def done(command: Command, asked: argparse.Namespace) -> int:
+    """The exit status of *command*; what ended it is told.  Raises OSError."""
+    try:
+        return command(Desk(asked.config), asked)
+    except Stopped as stopped:
+        complain(*stopped.lines)
+        return stopped.status
+    except NotAccepted as refusal:
+        complain(refusal.for_us())
+    except SpoolUnusable as error:
+        complain(f"The spool cannot be used: {error}")
+    except (StoreAway, StoreUnusable) as error:
+        complain(f"The database cannot be used: {error}")
+    return PROBLEM
+
+
+def in_words(error: OSError) -> str:
+    """A line for the person."""
+    if isinstance(error, PermissionError) and error.filename is not None:
+        return f"You may not use {error.filename}. Run this as root or as the daemon's user."
+    return f"{error.filename or 'dorimportctl'}: {error.strerror or error}"
+
+
+def end_output() -> None:
+    """Throw away what still waits for standard output."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -18,7 +18,7 @@ def add_arguments(words: Any) -> None:
 
 def status(desk: Desk, asked: argparse.Namespace) -> int:
     """Exit status 1 when no daemon is running."""
-    told = desk.ask_daemon("status")
+    told = desk.daemon_status()
     if told is None:
         if asked.json:
             say_json({"running": False})

@@ -6,12 +6,13 @@ import argparse
 import json
 import sys
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from dorimportd.config.settings import Customer
 from dorimportd.ctl.desk import Desk, say
+from dorimportd.ctl.moments import in_utc
 from dorimportd.report.tables import csv_text, table
 
 if TYPE_CHECKING:
@@ -72,8 +73,13 @@ def instant_of(
         return None
     zone = ZoneInfo(customer.timezone)
     if not isinstance(when, datetime):
-        when = datetime(when.year, when.month, when.day) + (DAY if whole_day else timedelta())
-    return (when if when.tzinfo else when.replace(tzinfo=zone)).astimezone(UTC)
+        when = after(when) if whole_day else datetime.combine(when, time())
+    return in_utc(when if when.tzinfo else when.replace(tzinfo=zone))
+
+
+def after(day: date) -> datetime:
+    """The end of *day*; there is no day after the last one of the calendar."""
+    return datetime.max if day == date.max else datetime.combine(day + DAY, time())
 
 
 def say_json_rows(rows: Iterable[SalesRow]) -> None:

@@ -325,6 +325,8 @@ class Spool:
             raise NoSuchFile(f"There is no delivery {sequence}.") from error
         except OSError as error:
             raise because(error) from error
+        except UnicodeDecodeError as error:
+            raise SpoolFailing(f"An envelope cannot be read: {error}.") from error
         return Delivery(sequence, read_envelope(text))
 
     def open_delivery(self, sequence: int) -> BinaryIO:

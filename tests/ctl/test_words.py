@@ -108,7 +108,8 @@ def test_deliveries_are_chosen_by_customer_state_and_time(appliance):
 
 def test_one_delivery_is_shown(appliance):
     assert appliance.ctl("delivery", "show", "1") == appliance.ctl("deliveries")[0]
-    assert "There is no delivery 99." in appliance.run_ctl("delivery", "show", "99", status=1)
+    for number in ("99", "99999999999999999999999", "0"):
+        assert appliance.run_ctl("delivery", "show", number, status=1) == f"There is no delivery {number}.\n"
     assert re.search(r"^state: +held$", appliance.run_ctl("delivery", "show", "2"), re.MULTILINE)
 
 
@@ -149,6 +150,10 @@ def test_transactions_have_the_agreed_fields_and_are_exact(appliance):
         (["--to", "2026-07-13"], []),
         (["--from", "2026-07-14T09:05:43"], ["A-2", "B-1"]),
         (["--to", "2026-07-14T07:05:43+00:00"], ["A-1"]),
+        (["--from", "0001-01-01", "--to", "9999-12-31"], ["A-1", "A-2", "B-1"]),
+        (["--from", "9999-12-31"], []),
+        (["--to", "9999-12-31T23:59:59-12:00"], ["A-1", "A-2", "B-1"]),
+        (["--to", "0001-01-01"], []),
     ],
 )
 def test_transactions_are_chosen_by_the_customers_own_days(appliance, limits, ids):
@@ -256,6 +261,17 @@ def test_a_customer_is_added_with_a_format_from_a_file_and_changed(appliance, fi
     assert "There is a customer 'fresh' already." in appliance.run_ctl(
         "customer", "add", "fresh", *words, status=1
     )
+
+
+def test_a_format_file_whose_name_is_taken_is_called_as_the_customer_or_shared(appliance, file):
+    words = ["--timezone", "UTC", "--currency", "USD", "--format"]
+    other = FORMAT.replace('"Total"', '"Sum"')
+    appliance.run_ctl("customer", "add", "third", *words, file(other, "plain.toml"))
+    appliance.run_ctl("customer", "add", "fourth", *words, file(FORMAT, "Plain.toml"))
+    formats = [
+        appliance.ctl("customer", "show", name)["formats"][0]["format"] for name in ("third", "fourth")
+    ]
+    assert formats == ["third", "plain"]
 
 
 def test_a_customer_that_would_be_wrong_is_not_written(appliance):

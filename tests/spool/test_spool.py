@@ -192,7 +192,7 @@ def test_a_temporary_name_waits_for_its_final_one(spool):
 def test_a_damaged_envelope_and_a_strange_file_stop_nothing(spool):
     for number in range(3):
         send(spool, b"x", f"{number}.csv")
-    (spool.layout.delivery(2) / "envelope").write_text("{")
+    (spool.layout.delivery(2) / "envelope").write_bytes(b"\xff{")
     (spool.layout.delivery(1).parent / "notes.txt").write_text("")
     (spool.layout.accepted / "lost+found").mkdir()
     spool.layout.sequence.unlink()
