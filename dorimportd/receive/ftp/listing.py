@@ -1,13 +1,14 @@
 """What LIST, NLST, MLSD and MLST show of a customer's root folder.
 
-Made of values only; a long listing takes a while and is made on a worker thread.
+Made of values only; a listing takes a while and is made on a worker thread, page by page.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
+from fnmatch import translate
 from typing import Final
 
 from dorimportd.spool.names import is_temporary
@@ -63,9 +64,10 @@ def lines(entries: Iterable[Entry], render: Render) -> bytes:
     return "".join(f"{render(each)}\r\n" for each in entries).encode()
 
 
-def matching(entries: Iterable[Entry], pattern: str) -> list[Entry]:
+def matching(entries: Iterable[Entry], pattern: str) -> Iterator[Entry]:
     """Those of *entries* whose name fits *pattern*, with * ? and [ ]."""
-    return [each for each in entries if fnmatchcase(each.name, pattern)]
+    fits = re.compile(translate(pattern)).match
+    yield from (each for each in entries if fits(each.name))
 
 
 def is_pattern(name: str) -> bool:

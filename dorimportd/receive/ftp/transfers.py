@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
+from itertools import islice
 from typing import Final
 
 from twisted.internet.ssl import CertificateOptions
@@ -25,6 +25,8 @@ from dorimportd.spool.names import decode_name
 from dorimportd.spool.roots import Entry
 
 PIECE: Final = 256 << 10  # bytes read from the disk at a time
+PAGE: Final = 500  # files of a listing that are written down at a time, which takes a few milliseconds
+LONGEST_STAT: Final = 1000  # files that STAT shows: an answer on the control connection waits in memory
 # A client that dies closes both its connections at once, in any order; one that lives waits for our
 # answer.  So long the control connection has to outlive the end of the data connection.
 SETTLE_SECONDS: Final = 0.02
@@ -139,10 +141,11 @@ def long_listing(session: Session) -> Render:
     return lambda each: long_line(each, owner, now)
 
 
-async def named(session: Session, argument: bytes) -> list[Entry]:
+async def named(session: Session, argument: bytes) -> Iterator[Entry]:
     """The files that *argument* names: all for the root folder, those that fit a pattern, or one.
 
-    Options such as -la, which many clients send, mean nothing here.
+    Options such as -la, which many clients send, mean nothing here.  A pattern is tried on many names
+    before one fits, so the next file is to be asked for through workers.
     """
     while argument.startswith(b"-"):
         argument = argument.partition(b" ")[2]
@@ -150,19 +153,15 @@ async def named(session: Session, argument: bytes) -> list[Entry]:
     if is_pattern(name):
         return matching(await session.avatar.entries(), name.removeprefix("./").lstrip("/"))
     there = await session.avatar.entry(argument)
-    return list(await session.avatar.entries()) if there is None else [there]
+    return iter(await session.avatar.entries() if there is None else [there])
 
 
 async def show(session: Session, argument: bytes, render: Render) -> Answer:
-    """Send a listing of what *argument* names."""
+    """Send a listing of what *argument* names, page by page, as the client takes it."""
+    run = session.house.workers.run
     try:
         found = await named(session, argument)
-        listing = io.BytesIO(await session.house.workers.run(lines, found, render))
-
-        async def read() -> bytes:
-            return listing.read(PIECE)
-
-        return await send(session, read)
+        return await send(session, lambda: run(lines, islice(found, PAGE), render))
     finally:
         close_data(session)
 
@@ -204,7 +203,15 @@ async def stat(session: Session, argument: bytes) -> Answer:
     if not argument:
         return status(session)
     found, render = await named(session, argument), long_listing(session)
-    return Answer(213, "Listing:", tuple(render(each) for each in found))
+    return Answer(213, "Listing:", await session.house.workers.run(first_lines, found, render))
+
+
+def first_lines(found: Iterator[Entry], render: Render) -> tuple[str, ...]:
+    """The lines of the first of *found*, and one that says so when there are more."""
+    first = tuple(render(each) for each in islice(found, LONGEST_STAT))
+    if next(found, None) is None:
+        return first
+    return (*first, f"Only the first {LONGEST_STAT} files are shown here. LIST shows all.")
 
 
 def status(session: Session) -> Answer:

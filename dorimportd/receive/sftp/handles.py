@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable
 from itertools import islice
 from typing import IO, Final
 
@@ -217,12 +217,15 @@ class DownloadHandle(Handle):
 class FolderHandle(Handle):
     """The root folder, listed once, told page by page."""
 
-    def __init__(self, entries: Iterator[Entry]) -> None:
-        self._entries = entries
+    def __init__(self, entries: Iterable[Entry], workers: Workers) -> None:
+        self._entries = iter(entries)
+        self._workers = workers
+        self._turn = DeferredLock()
 
     async def page(self) -> list[Entry]:
-        """The next entries.  Raises SFTPError when there are no more."""
-        page = list(islice(self._entries, PAGE))
+        """The next entries, which may be read from the disk.  Raises SFTPError when there are no more."""
+        async with self._turn:
+            page = await self._workers.run(list, islice(self._entries, PAGE))
         if not page:
             raise end_of_file()
         return page

@@ -90,7 +90,7 @@ class SftpSession:
             if self.avatar.name(path):
                 await self.avatar.entry(path)
                 raise SFTPError(FX_FAILURE, "This is a file, not a folder.")
-            return await self._opened(FolderHandle(iter(await self.avatar.entries())))
+            return await self._opened(FolderHandle(await self.avatar.entries(), self._workers))
 
     async def close(self, name: bytes) -> Answer:
         closed = self._handle(name)

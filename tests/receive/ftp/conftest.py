@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -31,6 +32,7 @@ from dorimportd.receive.limits import SessionLimits, Sessions
 from dorimportd.receive.portal import Doorkeeper
 from dorimportd.spool.spool import Spool
 from dorimportd.spool.upload import Room
+from dorimportd.words import Channel, Delivery, Envelope
 
 MAIN_FILE = """
 hostname = "pos.example"
@@ -236,13 +238,17 @@ class AtOnce:
 
     def __init__(self) -> None:
         self.held = False
+        self.working = False  # what runs now is on a worker thread
         self._waiting: list[Callable[[], None]] = []
 
     def run(self, work, /, *args, **kwargs):
         done = Deferred()
 
         def act() -> None:
-            maybeDeferred(work, *args, **kwargs).chainDeferred(done)
+            self.working = True
+            ended = maybeDeferred(work, *args, **kwargs)
+            self.working = False
+            ended.chainDeferred(done)
 
         self._waiting.append(act)
         if not self.held:
@@ -251,7 +257,10 @@ class AtOnce:
 
     def release(self) -> None:
         while self._waiting:
-            self._waiting.pop(0)()
+            self.release_one()
+
+    def release_one(self) -> None:
+        self._waiting.pop(0)()
 
 
 class Wire(StringTransport):
@@ -332,6 +341,13 @@ class Scene:
         self.wire.read()
         self.ask("USER acme", "PASS secret")
         return self
+
+    def fill(self, count: int) -> None:
+        """Files 0001.csv and so on, of 3 bytes, from July 2014, in the root folder of acme."""
+        received_at = datetime(2014, 7, 14, tzinfo=UTC)
+        for number in range(1, count + 1):
+            envelope = Envelope("acme", Channel.FTP, f"{number:04}.csv", 3, "", "", received_at)
+            self.spool.roots.put(Delivery(number, envelope))
 
     def lose(self, protocol=None) -> None:
         """The control connection, or that of *protocol*, is lost by a clean end."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from importlib import import_module
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
@@ -197,6 +198,65 @@ def test_a_client_that_does_not_read_is_not_read_either(scene):
     assert scene.ask("NOOP") == ""
     scene.wire.producer.resumeProducing()
     assert scene.wire.read() == "200 Done.\r\n"
+
+
+def test_listings_are_written_down_by_workers(scene, monkeypatch):
+    """The reactor thread has other sessions to see to while 100,000 names are looked at."""
+    seen = set()
+
+    def watch(place: str, name: str) -> None:
+        watched = getattr(import_module(place), name)
+
+        def on_whichever_thread(*arguments):
+            seen.add((name, scene.workers.working))
+            return watched(*arguments)
+
+        monkeypatch.setattr(f"{place}.{name}", on_whichever_thread)
+
+    watch("dorimportd.receive.ftp.transfers", "long_line")
+    watch("dorimportd.receive.ftp.transfers", "facts_of")
+    watch("dorimportd.receive.ftp.listing", "translate")
+    scene.login()
+    scene.fill(2)
+    line = "-rw-r----- 1 acme acme            3 Jul 14  2014"
+    two = f"{line} 0001.csv\r\n{line} 0002.csv\r\n"
+    stated = "".join(f" {each}\r\n" for each in two.splitlines())
+    assert scene.ask("STAT *.csv") == f"213-Listing:\r\n{stated}213 End\r\n"
+    connection, wire = scene.begin("LIST *.csv")
+    assert wire.read() == two
+    scene.lose(connection)
+    facts = "type=file;size=3;modify=20140714000000;perm=arw;"
+    assert scene.begin("MLSD")[1].read() == (f"{facts}unique=1; 0001.csv\r\n{facts}unique=2; 0002.csv\r\n")
+    assert seen == {("long_line", True), ("facts_of", True), ("translate", True)}
+
+
+def test_a_listing_comes_page_by_page_as_the_client_takes_it(scene):
+    scene.login()
+    scene.fill(1001)
+    names = [f"{number:04}.csv" for number in range(1, 1002)]
+    scene.workers.held = True
+    _, wire = scene.begin("NLST")
+    scene.workers.release_one()  # the names are there
+    assert wire.read() == ""
+    scene.workers.release_one()
+    assert wire.read().split() == names[:500]
+    wire.producer.pauseProducing()
+    scene.workers.release()
+    assert wire.read().split() == names[500:1000]
+    wire.producer.resumeProducing()
+    scene.workers.release()
+    assert (wire.read().split(), wire.disconnecting) == (["1001.csv"], True)
+
+
+def test_stat_shows_a_thousand_files_and_says_when_there_are_more(scene):
+    scene.login()
+    scene.fill(1000)
+    line = "-rw-r----- 1 acme acme            3 Jul 14  2014"
+    thousand = [f" {line} {number:04}.csv" for number in range(1, 1001)]
+    assert scene.ask("STAT /").splitlines() == ["213-Listing:", *thousand, "213 End"]
+    scene.fill(1001)
+    more = " Only the first 1000 files are shown here. LIST shows all."
+    assert scene.ask("STAT /").splitlines() == ["213-Listing:", *thousand, more, "213 End"]
 
 
 def test_answers_come_in_the_order_of_the_commands(scene):

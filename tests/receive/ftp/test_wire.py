@@ -126,5 +126,6 @@ def test_patterns():
     entries = [Entry(name, 1, NOW, 1) for name in ("a.csv", "A.csv", "b.txt")]
     assert [each.name for each in matching(entries, "*.csv")] == ["a.csv", "A.csv"]
     assert [each.name for each in matching(entries, "[ab].*")] == ["a.csv", "b.txt"]
+    assert [each.name for each in matching(entries, "[z-a]*[")] == []
     assert [is_pattern(name) for name in ("a.csv", "a?", "*", "[a]")] == [False, True, True, True]
     assert lines(entries[:2], lambda each: each.name) == b"a.csv\r\nA.csv\r\n"

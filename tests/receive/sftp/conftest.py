@@ -125,6 +125,7 @@ class Session:
             spool=self.spool,
             workers=self.workers,
             tell=self.told.append,
+            may_send=lambda: True,
         )
         session = SftpSession(self.avatar, self.workers)
         return SftpServer(session, outlet, flow=self.flow, clock=self.clock, tell=self.told.append)

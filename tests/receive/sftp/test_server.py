@@ -448,6 +448,23 @@ def test_a_long_listing_comes_in_pages(session):
     assert pages == [100, 100, 1]
 
 
+def test_pages_are_read_by_workers_one_at_a_time(later):
+    """The reactor thread has other sessions to see to, however many pages a client asks for at once."""
+    for number in range(101):
+        envelope = Envelope("acme", Channel.SFTP, f"{number:03}", 3, "", "", NOW)
+        later.spool.roots.put(Delivery(number + 1, envelope))
+    later.begin(OPENDIR, NS(b"/"))
+    later.workers.work()
+    ((_, _, handle),) = later.outlet.answers()
+    for _ in range(3):
+        later.begin(READDIR, handle)
+    assert (len(later.workers.waiting), later.outlet.answers()) == (1, [])
+    later.workers.work()
+    first, second, end = later.outlet.answers()
+    assert [struct.unpack_from("!L", each[2])[0] for each in (first, second)] == [100, 1]
+    assert end == (101, 4, struct.pack("!L", EOF) + NS(b"End of file.") + NS(b""))
+
+
 def test_a_file_is_no_folder(session):
     session.put(b"/a.csv", b"abc")
     assert session.status(OPENDIR, NS(b"/a.csv")) == (FAILURE, "This is a file, not a folder.")
