@@ -66,7 +66,7 @@ class CustomerAvatar:
         self._tell = tell
 
     async def entries(self) -> Iterable[Entry]:
-        """The files of the root folder, by name."""
+        """The files of the root folder, by name; going through them blocks, so do it through workers."""
         return await self._workers.run(self._spool.entries, self.customer.name)
 
     async def entry(self, path: bytes | str) -> Entry | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,17 +55,16 @@ class Roots:
     def get(self, customer: str, name: str) -> Entry | None:
         """The entry *name*, None when there is none."""
         try:
-            return entry(name, os.readlink(self._layout.roots / customer / name))
+            return entry(name, os.readlink(f"{self._layout.roots}/{customer}/{name}"))
         except FileNotFoundError:
             return None
 
-    def all(self, customer: str) -> Iterator[Entry]:
-        """All entries of *customer*, in no order."""
-        folder = self._layout.roots / customer
-        if folder.is_dir():
-            with os.scandir(folder) as found:
-                for each in found:
-                    yield entry(each.name, os.readlink(each.path))
+    def names(self, customer: str) -> list[str]:
+        """The names of all entries of *customer*, in no order."""
+        try:
+            return os.listdir(self._layout.roots / customer)
+        except FileNotFoundError:
+            return []
 
     def sync(self) -> None:
         """On return all that is shown is on the disk.  Raises OSError."""

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import fcntl
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from heapq import merge
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, BinaryIO, Final
 
@@ -25,6 +27,7 @@ from dorimportd.words import Channel, Delivery
 
 # On these a client that begins a name anew has given up the broken upload of it.
 RESUMES: Final = (Channel.SFTP, Channel.FTP)
+SORTED_AT_ONCE: Final = 2000  # names
 
 
 class Spool:
@@ -262,11 +265,18 @@ class Spool:
 
     # What a customer sees.
 
-    def entries(self, customer: str) -> list[Entry]:
-        """The root folder of *customer*, by name: what was sent, and what is not complete yet."""
-        found = {each.name: each for each in self.roots.all(customer)}
-        found |= {each.name: each for each in self._partial(customer)}
-        return sorted(found.values(), key=lambda each: each.name)
+    def entries(self, customer: str) -> Iterator[Entry]:
+        """The root folder of *customer*, by name: what was sent, and what is not complete yet.
+
+        Each entry is read when it is asked for, so a long listing neither takes memory nor holds up other
+        threads, as making, sorting and forgetting 100,000 at once would.
+        """
+        partial = {each.name: each for each in self._partial(customer)}
+        whole = (name for name in self.roots.names(customer) if name not in partial)
+        for name in in_order(chain(whole, partial)):
+            found = partial.get(name) or self.roots.get(customer, name)
+            if found is not None:
+                yield found
 
     def entry(self, customer: str, name: str) -> Entry:
         """One file of the root folder.  Raises NoSuchFile."""
@@ -361,3 +371,9 @@ class Spool:
             except (FileNotFoundError, NotADirectoryError):
                 continue  # it was accepted or dropped meanwhile, or is none of ours
         return dropped
+
+
+def in_order(names: Iterable[str]) -> Iterator[str]:
+    """*names*, sorted in parts, since a sort of 100,000 at once lets no other thread run meanwhile."""
+    left = iter(names)
+    return merge(*iter(lambda: sorted(islice(left, SORTED_AT_ONCE)), []))

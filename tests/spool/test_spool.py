@@ -132,7 +132,7 @@ def test_a_customer_sees_the_newest_of_each_name_and_only_its_own(spool):
     assert spool.open("acme", "a.csv").read() == b"newest"
     with pytest.raises(NoSuchFile):
         spool.open("acme", "b.csv")
-    assert spool.entries("nobody") == []
+    assert list(spool.entries("nobody")) == []
 
 
 def test_what_a_power_cut_took_from_the_roots_is_there_again_after_a_start(spool):
