@@ -1,12 +1,13 @@
 """A file, by its format, into batches of transactions and rejects.
 
-Each row ends as one transaction or as one reject.  A row without text is a blank line and no row.  Rows
-that are right take the short way; one that is not is gone through again, source by source, to tell which
-value breaks which rule.
+Each row that the format does not leave out ends as one transaction or as one reject.  A row without text
+is a blank line and no row.  Rows that are right take the short way; one that is not is gone through again,
+source by source, to tell which value breaks which rule.
 """
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -16,23 +17,24 @@ from zoneinfo import ZoneInfo
 
 from dorimportd.errors import HoldFile
 from dorimportd.parse.amount import AmountReader
+from dorimportd.parse.columns import Columns, Surroundings
 from dorimportd.parse.decode import decode, line_ends
 from dorimportd.parse.fit import explain
-from dorimportd.parse.format import Constant, Format, FromColumn, Generated, columns_of
+from dorimportd.parse.format import Format, Identity
 from dorimportd.parse.header import Header, find_header
 from dorimportd.parse.identity import Generator, compose, read_part
+from dorimportd.parse.keys import NO_HEADER
 from dorimportd.parse.moment import Moments
 from dorimportd.parse.pattern import pattern_of
 from dorimportd.parse.rows import RAW_CHARACTERS, Rows
-from dorimportd.parse.values import BadValue, Memo, read_currency, read_text
+from dorimportd.parse.sieve import Kind, Sieve, is_blank
+from dorimportd.parse.source import Source
+from dorimportd.parse.values import BadField, BadValue, Memo, read_currency, read_text
 from dorimportd.words import Reject, Transaction
 
 BATCH_ROWS: Final = 10_000
 BATCH_CHARACTERS: Final = 4_194_304  # of its rejects
 CURRENCIES_KEPT: Final = 20
-
-# Blanks of all kinds, and the sign by which DOS ended a file.
-BLANK: Final = " \t\r\n\x0b\x0c\x1a\u00a0\u2009\u202f"
 
 Row = Sequence[str]
 
@@ -45,21 +47,22 @@ class Defaults:
     currency: str  # ISO 4217
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Batch:
-    """Consecutive rows of a file and what they became: rows = transactions + rejects."""
+    """Consecutive rows of a file and what they became."""
 
     transactions: list[Transaction] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
+    skipped: int = 0  # further rows that the format leaves out: they are no rows of the count
 
     @property
     def rows(self) -> int:
-        """How many rows of the file; blank lines are none."""
+        """How many rows of the file; blank lines and what is skipped are none."""
         return len(self.transactions) + len(self.rejects)
 
 
-def read(stream: BinaryIO, format: Format, defaults: Defaults) -> Iterator[Batch]:
-    """What the file in *stream*, which can be rewound, says by this *format*.
+def read(stream: BinaryIO, format: Format, defaults: Defaults, name: str = "") -> Iterator[Batch]:
+    """What the file in *stream*, which can be rewound, says by this *format*; *name* is that of the file.
 
     Batches have some 10,000 rows, in the order of the file, and none is empty: a file without rows has
     none.  The same bytes give the same batches.
@@ -68,17 +71,49 @@ def read(stream: BinaryIO, format: Format, defaults: Defaults) -> Iterator[Batch
     """
     blocks = decode(stream, format.encoding)
     opening = next(blocks, [])
-    header = find_header(opening, format.columns, format.dialect)
-    if header is None:
-        raise HoldFile(explain(opening, format.columns, format.dialect))
+    header = header_of(opening, format)
+    columns = columns_of(format, header, Surroundings(name, preamble_of(opening, header, format)))
     below = chain([opening[header.last_line :]], blocks)
     rows = Rows(below, format.dialect, header.last_line + 1)
-    converter = Converter(format, header, defaults)
+    converter = Converter(format, header, columns, defaults)
     while not rows.ended:
         batch = Batch()
         converter.convert(rows, batch)
-        if batch.rows:
+        if batch.rows or batch.skipped:
             yield batch
+
+
+def header_of(opening: Sequence[str], format: Format) -> Header:
+    """The header of the file that begins with these lines.  Raises HoldFile."""
+    if format.header == NO_HEADER:
+        return Header((), 0, {})
+    at = format.header
+    header = find_header(opening, format.wanted, format.dialect, format.naming, at)
+    if header is None:
+        raise HoldFile(explain(opening, format.wanted, format.dialect, format.naming, at))
+    return header
+
+
+def preamble_of(opening: Sequence[str], header: Header, format: Format) -> list[list[str]]:
+    """The rows above the header."""
+    lines = opening[: max(0, header.last_line - 1)]
+    return [row for line in lines for row in one_row(line, format)]
+
+
+def one_row(line: str, format: Format) -> list[list[str]]:
+    """A line of the preamble, where a quote need not be closed, as the row that it is; or as none."""
+    try:
+        return list(format.dialect.reader([line]))
+    except csv.Error:
+        return []
+
+
+def columns_of(format: Format, header: Header, surroundings: Surroundings) -> Columns:
+    """The columns of this file; one without a header has as many as the format has numbers."""
+    defined = format.columns or {}
+    numbers = [number for number in defined.values() if isinstance(number, int)]
+    width = max([header.width, *numbers])
+    return Columns(header.names, header.places, width, defined, format.naming, surroundings)
 
 
 class Check(NamedTuple):
@@ -96,71 +131,98 @@ class Converter:
     as occurrences.
     """
 
-    def __init__(self, format: Format, header: Header, defaults: Defaults) -> None:
-        self._header = header
-        self._checks: list[Check] = [Check((), self._check_width)]
+    def __init__(self, format: Format, header: Header, columns: Columns, defaults: Defaults) -> None:
+        self._columns = columns
+        self._naming = format.naming
+        self._header = [self._naming(name) for name in header.names[: columns.width]]
+        self._ragged = format.ragged == "accept"
+        self._width = columns.width if header.names else None  # without a header that of the first row
+        self._checks: list[Check] = []
         self._location = self._location_reader(format)
         self._total = self._total_reader(format, defaults)
         self._time = self._time_reader(format, defaults)
         self._identity = self._identity_reader(format)
+        self._sieve = Sieve(format, columns, self._check_width)
 
     def convert(self, rows: Rows, batch: Batch) -> None:
         """Add to *batch* what the next 10,000 rows become, or fewer where there are long rejects."""
         location, total, time, identity = self._location, self._total, self._time, self._identity
-        width, told = self._header.width, 0
+        width, told = self._width, 0
+        kind = self._sieve.kind if self._sieve.has_work else None
         # The same as Transaction(*values) and Transaction._make(values), in half the time.
         transaction, add = tuple.__new__, batch.transactions.append
         for line, row in rows.take(BATCH_ROWS):
             try:
-                if len(row) != width:
-                    self._check_width(row)
+                if kind is not None:
+                    found = kind(row)
+                    if found is not Kind.COUNTS:
+                        batch.skipped += found is Kind.SKIPPED
+                        continue
+                elif len(row) != width:
+                    self._check_width(row, len(row))
                 where = location(row)
                 units, scale, currency = total(row)
                 occurred_at, utc_offset = time(row)
                 values = (identity(row), where, units, scale, currency, occurred_at, utc_offset, line)
                 add(transaction(Transaction, values))
-            except BadValue:
+            except BadValue as bad:
                 if is_blank(row):
                     continue
-                reject = self._reject(row, line, rows.raw(line))
+                if self._is_header(row):
+                    batch.skipped += 1
+                    continue
+                reject = self._reject(bad, row, line, rows.raw(line))
                 batch.rejects.append(reject)
                 told += len(reject.raw) + len(reject.value)
                 if told > BATCH_CHARACTERS:
                     return
 
-    def _reject(self, row: Row, line: int, raw: str) -> Reject:
+    def _is_header(self, row: Row) -> bool:
+        """Whether the header is here again."""
+        names = [self._naming(field) for field in row[: len(self._header)]]
+        return bool(names) and names == self._header
+
+    def _reject(self, bad: BadValue, row: Row, line: int, raw: str) -> Reject:
+        if isinstance(bad, BadField):
+            rule = bad.rule if bad.column else bad.rule + suspicion(raw)
+            return Reject(line, bad.column, bad.value[:RAW_CHARACTERS], rule, raw)
         for places, ask in self._checks:
             try:
                 ask(row)
-            except BadValue as bad:
-                column = " + ".join(self._header.names[place] for place in places)
+            except BadValue as found:
+                column = " + ".join(self._columns.names[place] for place in places)
                 value = " ".join(row[place] for place in places)
-                return Reject(line, column, value[:RAW_CHARACTERS], bad.rule + suspicion(raw, places), raw)
+                return Reject(line, column, value[:RAW_CHARACTERS], found.rule, raw)
         raise AssertionError(f"no check finds what is wrong with {row}")
 
-    def _check_width(self, row: Row) -> None:
-        width = self._header.width
-        if len(row) < width or any(field.strip() for field in row[width:]):
-            raise BadValue(f"has {len(row)} fields, but the header has {width}")
+    def _check_width(self, row: Row, fields: int) -> None:
+        """Raises BadField unless *row* may have so many *fields*; empty ones at the end do not count."""
+        if self._ragged:
+            return
+        if self._width is None:
+            self._width = max(fields, self._columns.width)
+        if fields < self._width or any(field.strip() for field in row[self._width : fields]):
+            of = "header" if self._header else "first row"
+            raise BadField(f"has {fields} fields, but the {of} has {self._width}", "", "")
 
     def _location_reader(self, format: Format) -> Callable[[Row], str]:
-        if isinstance(format.location, Constant):
+        if isinstance(format.location, Source) and format.location.constant is not None:
             constant = format.location.constant
             return lambda row: constant
-        place = self._header.place(format.location)
+        place = self._columns.place(format.location)
         self._checks.append(Check((place,), lambda row: read_text(row[place])))
         locations = Memo(read_text)
         return lambda row: locations[row[place]]
 
     def _total_reader(self, format: Format, defaults: Defaults) -> Callable[[Row], tuple[int, int, str]]:
         amounts = AmountReader(decimal=format.decimal, thousands=format.thousands)
-        place = self._header.place(format.total)
+        place = self._columns.place(format.total)
 
         def totals_in(currency: str) -> Memo[tuple[int, int, str]]:
             return Memo(lambda text: (*amounts.read(text, currency), currency))
 
-        if isinstance(format.currency, FromColumn):
-            currency_place = self._header.place(format.currency.column)
+        if isinstance(format.currency, Source):
+            currency_place = self._columns.place(format.currency)
             currencies = Memo(lambda text: totals_in(read_currency(text)), CURRENCIES_KEPT)
             self._checks.append(Check((currency_place,), lambda row: currencies[row[currency_place]]))
             self._checks.append(Check((place,), lambda row: currencies[row[currency_place]][row[place]]))
@@ -172,7 +234,7 @@ class Converter:
     def _time_reader(self, format: Format, defaults: Defaults) -> Callable[[Row], tuple[int, int]]:
         patterns = [pattern_of(text) for text in format.time_format]
         moments = Moments(patterns, ZoneInfo(format.timezone or defaults.timezone))
-        places = tuple(self._header.place(column) for column in format.time)
+        places = tuple(self._columns.place(source) for source in format.time)
         if len(places) == 1:
             (place,) = places
             self._checks.append(Check(places, lambda row: moments.read(row[place])))
@@ -198,9 +260,9 @@ class Converter:
 
     def _identity_reader(self, format: Format) -> Callable[[Row], str]:
         source = format.transaction_id
-        places = tuple(self._header.place(column) for column in columns_of(source))
+        places = tuple(self._columns.place(part) for part in format.identity)
         pick = picker(places)
-        if isinstance(source, Generated):
+        if isinstance(source, Identity) and source.generate_from is not None:
             generator = Generator()
             self._checks.append(Check(places, lambda row: generator.generate(pick(row))))
             return lambda row: generator.generate(pick(row))
@@ -232,12 +294,7 @@ def part_of_id(place: int) -> Callable[[Row], object]:
     return lambda row: read_part(row[place])
 
 
-def suspicion(raw: str, places: Sequence[int]) -> str:
+def suspicion(raw: str) -> str:
     """What a row of the wrong width may have come from, when it goes over several lines."""
     lines = 1 + line_ends(raw)
-    return f"; it goes over {lines} lines: is a quote not closed?" if lines > 1 and not places else ""
-
-
-def is_blank(row: Row) -> bool:
-    """Whether no field of *row* holds any text."""
-    return not "".join(row).strip(BLANK)
+    return f"; it goes over {lines} lines: is a quote not closed?" if lines > 1 else ""

@@ -30,6 +30,15 @@ class BadValue(Exception):
         return str(self.args[0])
 
 
+class BadField(BadValue):
+    """A value breaks a rule where it is known which: it need not be looked for."""
+
+    def __init__(self, rule: str, column: str, value: str) -> None:
+        super().__init__(rule)
+        self.column = column
+        self.value = value
+
+
 class Memo(dict[str, V]):
     """Values by the text they were read from, so that what a file repeats is read once.
 

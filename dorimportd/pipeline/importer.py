@@ -100,7 +100,7 @@ class Importer:
         """The rows of the file, at least one window, each but the last as full as a window gets."""
         window = Window()
         with self._spool.open_delivery(delivery.sequence) as stream:
-            for batch in read(stream, plan.format, plan.defaults):
+            for batch in read(stream, plan.format, plan.defaults, delivery.envelope.name):
                 if self._stopping():
                     raise Interrupted
                 if window.rows and window.rows + batch.rows > WINDOW:

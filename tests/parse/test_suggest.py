@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dorimportd.errors import HoldFile
-from dorimportd.parse.format import Generated, parse_format
+from dorimportd.parse.format import Identity, parse_format
 from dorimportd.parse.suggest import Suggestion, suggest
 
 GERMAN = """\
@@ -179,7 +179,7 @@ def test_without_id_and_location_one_is_generated_and_one_is_asked_for():
         " do two rows that are alike in these fields always mean two sales?",
     ]
     format = parse_format(suggestion.text, "suggestion")
-    assert format.transaction_id == Generated(generate_from=("Time", "Total"))
+    assert format.transaction_id == Identity(generate_from=("Time", "Total"))
 
 
 def test_what_a_format_cannot_express_is_said():
