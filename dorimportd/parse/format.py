@@ -39,6 +39,7 @@ from dorimportd.parse.keys import (
     one_or_several,
     quote_sign,
     time_pattern,
+    two_or_more,
     zone_name,
 )
 from dorimportd.parse.naming import Column, Naming, with_aliases
@@ -51,6 +52,7 @@ DIGEST_DIGITS: Final = 12
 
 AnySource = Column | Source
 Sources = Annotated[ListOf[AnySource], AfterValidator(not_empty)]
+Operands = Annotated[ListOf[AnySource], AfterValidator(two_or_more)]
 Names = Annotated[ListOf[Column], AfterValidator(not_empty)]
 TimePatterns = Annotated[ListOf[Annotated[str, AfterValidator(time_pattern)]], AfterValidator(not_empty)]
 
@@ -61,6 +63,24 @@ class Identity(Source):
     ORIGINS = ("column", "constant", "file_name", "preamble", "generate_from")
 
     generate_from: Sources | None = None
+
+
+class Total(Source):
+    """Where the total comes from: also computed from several values."""
+
+    ORIGINS = ("column", "constant", "file_name", "preamble", "sum", "difference", "product")
+
+    sum: Operands | None = None
+    difference: Operands | None = None
+    product: Operands | None = None
+
+
+class Combine(Table):
+    """How the rows of one transaction become one value."""
+
+    total: Literal["sum", "first", "min", "max", "equal"] = "sum"
+    time: Literal["min", "max", "first", "equal"] = "min"
+    location: Literal["equal", "first"] = "equal"
 
 
 class Format(Table):
@@ -83,14 +103,21 @@ class Format(Table):
     location: Column | Source
     transaction_id: Column | Sources | Identity
 
-    total: Column | Source
+    total: Column | Total
     decimal: Literal[".", ","] = "."
-    thousands: Literal["", ",", ".", " ", "'"] = ""
+    thousands: Literal["", ",", ".", " ", "'", "lakh"] = ""
+    implied_decimals: Annotated[int, Field(ge=0, le=4)] | None = None
+    places: Annotated[int, Field(ge=0, le=4)] | None = None
+    sign: Literal["as written", "inverted"] = "as written"
+    refunds: Conditions | None = None
     currency: Annotated[str, AfterValidator(currency_code)] | Source | None = None
 
     time: Annotated[Sources, BeforeValidator(one_or_several)]
     time_format: Annotated[TimePatterns, BeforeValidator(one_or_several)] = (ISO,)
     timezone: Annotated[str, AfterValidator(zone_name)] | None = None
+
+    group_by: Annotated[Sources, BeforeValidator(one_or_several)] | None = None
+    combine: Combine | None = None
 
     @field_validator("quote")
     @classmethod
@@ -102,7 +129,8 @@ class Format(Table):
     @field_validator("thousands")
     @classmethod
     def is_not_the_decimal_mark(cls, thousands: str, info: ValidationInfo) -> str:
-        if thousands and thousands == info.data.get("decimal"):
+        mark = "," if thousands == "lakh" else thousands
+        if mark and mark == info.data.get("decimal"):
             raise ValueError("is the decimal mark, too")
         return thousands
 
@@ -147,9 +175,9 @@ class Format(Table):
     def _used(self) -> Iterator[str]:
         """The columns that are spoken of outside of `columns`."""
         currency = self.currency if isinstance(self.currency, Source) else None
-        for source in (self.location, self.identity, self.total, currency, self.time):
+        for source in (self.location, self.identity, self.total, currency, self.time, self.group_by):
             yield from names_of(source)
-        for conditions in (self.only, self.skip, self.footer):
+        for conditions in (self.only, self.skip, self.footer, self.refunds):
             yield from conditions or ()
 
 
@@ -187,6 +215,8 @@ def contradictions(format: Format) -> Iterator[tuple[str, str]]:
         if naming(name) in map(naming, made_of(name, defined, naming)):
             yield "columns", f"has `{name}`, which is made of itself"
             break
+    if format.combine is not None and format.group_by is None:
+        yield "combine", "says how rows are put together, but group_by is missing"
     wanted = format.wanted
     if format.header == NO_HEADER and wanted:
         yield "header", f"is {NO_HEADER!r}, so that `{wanted[0]}` needs a number in columns"

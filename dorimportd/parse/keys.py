@@ -80,3 +80,9 @@ def comment_sign(text: str) -> str:
     if not text.strip():
         raise ValueError('must be what a comment begins with, such as "#"')
     return text.strip()
+
+
+def two_or_more(names: tuple[T, ...]) -> tuple[T, ...]:
+    if len(names) < 2:
+        raise ValueError("must have 2 or more entries")
+    return names

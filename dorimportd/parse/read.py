@@ -8,35 +8,29 @@ source by source, to tell which value breaks which rule.
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
-from operator import itemgetter
+from itertools import chain, islice
 from typing import BinaryIO, Final, NamedTuple
-from zoneinfo import ZoneInfo
 
 from dorimportd.errors import HoldFile
-from dorimportd.parse.amount import AmountReader
 from dorimportd.parse.columns import Columns, Surroundings
+from dorimportd.parse.condition import Row
 from dorimportd.parse.decode import decode, line_ends
 from dorimportd.parse.fit import explain
-from dorimportd.parse.format import Format, Identity
+from dorimportd.parse.format import Format
+from dorimportd.parse.group import Groups
 from dorimportd.parse.header import Header, find_header
-from dorimportd.parse.identity import Generator, compose, read_part
 from dorimportd.parse.keys import NO_HEADER
-from dorimportd.parse.moment import Moments
-from dorimportd.parse.pattern import pattern_of
+from dorimportd.parse.readers import Reader, identity_reader, location_reader, time_reader
 from dorimportd.parse.rows import RAW_CHARACTERS, Rows
 from dorimportd.parse.sieve import Kind, Sieve, is_blank
-from dorimportd.parse.source import Source
-from dorimportd.parse.values import BadField, BadValue, Memo, read_currency, read_text
+from dorimportd.parse.total import total_reader
+from dorimportd.parse.values import BadField, BadValue
 from dorimportd.words import Reject, Transaction
 
 BATCH_ROWS: Final = 10_000
 BATCH_CHARACTERS: Final = 4_194_304  # of its rejects
-CURRENCIES_KEPT: Final = 20
-
-Row = Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,37 +43,74 @@ class Defaults:
 
 @dataclass(slots=True)
 class Batch:
-    """Consecutive rows of a file and what they became."""
+    """Rows of a file and what they became.  Line items come with the last row of the file."""
 
     transactions: list[Transaction] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     skipped: int = 0  # further rows that the format leaves out: they are no rows of the count
+    further: dict[int, int] = field(default_factory=dict)
+    """By the line of a transaction that is made of several rows, how many there are besides the first."""
 
     @property
     def rows(self) -> int:
         """How many rows of the file; blank lines and what is skipped are none."""
-        return len(self.transactions) + len(self.rejects)
+        return len(self.transactions) + sum(self.further.values()) + len(self.rejects)
 
 
 def read(stream: BinaryIO, format: Format, defaults: Defaults, name: str = "") -> Iterator[Batch]:
     """What the file in *stream*, which can be rewound, says by this *format*; *name* is that of the file.
 
-    Batches have some 10,000 rows, in the order of the file, and none is empty: a file without rows has
-    none.  The same bytes give the same batches.
+    Batches have some 10,000 rows or transactions, in the order of the file, and none is empty: a file
+    without rows has none.  The same bytes give the same batches.
 
     Raises HoldFile, before the first batch when the beginning shows it, or later.
     """
+    opened = open_rows(stream, format, name)
+    converter = Converter(format, opened, defaults)
+    while not opened.rows.ended:
+        batch = Batch()
+        converter.convert(opened.rows, batch)
+        if batch.rows or batch.skipped:
+            yield batch
+    if converter.groups is not None:
+        yield from grouped(converter.groups)
+        if converter.groups.spoilt:
+            again = open_rows(stream, format, name)
+            yield from taken_along(Converter(format, again, defaults), again.rows, converter.groups)
+
+
+class Opened(NamedTuple):
+    """A file of which the header was read."""
+
+    header: Header
+    columns: Columns
+    rows: Rows
+
+
+def open_rows(stream: BinaryIO, format: Format, name: str) -> Opened:
+    """The file in *stream* from its beginning.  Raises HoldFile."""
     blocks = decode(stream, format.encoding)
     opening = next(blocks, [])
     header = header_of(opening, format)
     columns = columns_of(format, header, Surroundings(name, preamble_of(opening, header, format)))
     below = chain([opening[header.last_line :]], blocks)
-    rows = Rows(below, format.dialect, header.last_line + 1)
-    converter = Converter(format, header, columns, defaults)
+    return Opened(header, columns, Rows(below, format.dialect, header.last_line + 1))
+
+
+def grouped(groups: Groups) -> Iterator[Batch]:
+    """The transactions that the rows of a file made together."""
+    found = groups.finish()
+    while group := list(islice(found, BATCH_ROWS)):
+        further = {each.transaction.line: each.rows - 1 for each in group if each.rows > 1}
+        yield Batch([each.transaction for each in group], further=further)
+
+
+def taken_along(converter: Converter, rows: Rows, groups: Groups) -> Iterator[Batch]:
+    """The rows that are right, but of a transaction that another one has spoilt."""
     while not rows.ended:
         batch = Batch()
-        converter.convert(rows, batch)
-        if batch.rows or batch.skipped:
+        converter.spoilt(rows, groups, batch)
+        if batch.rows:
             yield batch
 
 
@@ -116,39 +147,33 @@ def columns_of(format: Format, header: Header, surroundings: Surroundings) -> Co
     return Columns(header.names, header.places, width, defined, format.naming, surroundings)
 
 
-class Check(NamedTuple):
-    """A question to a row that is wrong: it raises BadValue if this is what is wrong with it."""
-
-    places: tuple[int, ...]  # of the fields that are asked about
-    ask: Callable[[Row], object]
-
-
 class Converter:
     """Rows into transactions and rejects, for one file.
 
-    `_location`, `_total`, `_time` and `_identity` each read their part of a row or raise BadValue; the
-    checks ask the same in smaller steps.  The ID comes last, so that only rows that are right are counted
-    as occurrences.
+    The ID is read last, so that only rows that are right are counted as occurrences.
     """
 
-    def __init__(self, format: Format, header: Header, columns: Columns, defaults: Defaults) -> None:
-        self._columns = columns
+    def __init__(self, format: Format, opened: Opened, defaults: Defaults) -> None:
+        columns = self._columns = opened.columns
         self._naming = format.naming
-        self._header = [self._naming(name) for name in header.names[: columns.width]]
+        self._header = [self._naming(name) for name in opened.header.names[: columns.width]]
         self._ragged = format.ragged == "accept"
-        self._width = columns.width if header.names else None  # without a header that of the first row
-        self._checks: list[Check] = []
-        self._location = self._location_reader(format)
-        self._total = self._total_reader(format, defaults)
-        self._time = self._time_reader(format, defaults)
-        self._identity = self._identity_reader(format)
+        self._width = columns.width if self._header else None  # without a header that of the first row
+        location = location_reader(format, columns)
+        total = total_reader(format, columns, defaults.currency)
+        time = time_reader(format, columns, defaults.timezone)
+        identity = identity_reader(format, columns)
+        self._readers: tuple[Reader[object], ...] = (location, total.whole, time, identity)
+        self._reads = (location.read, total.whole.read, time.read, identity.read)
+        self.groups = Groups(format, columns, location, total, time, identity) if format.group_by else None
         self._sieve = Sieve(format, columns, self._check_width)
 
     def convert(self, rows: Rows, batch: Batch) -> None:
         """Add to *batch* what the next 10,000 rows become, or fewer where there are long rejects."""
-        location, total, time, identity = self._location, self._total, self._time, self._identity
+        location, total, time, identity = self._reads
         width, told = self._width, 0
         kind = self._sieve.kind if self._sieve.has_work else None
+        groups = self.groups
         # The same as Transaction(*values) and Transaction._make(values), in half the time.
         transaction, add = tuple.__new__, batch.transactions.append
         for line, row in rows.take(BATCH_ROWS):
@@ -160,6 +185,9 @@ class Converter:
                         continue
                 elif len(row) != width:
                     self._check_width(row, len(row))
+                if groups is not None:
+                    groups.add(row, line)
+                    continue
                 where = location(row)
                 units, scale, currency = total(row)
                 occurred_at, utc_offset = time(row)
@@ -177,23 +205,39 @@ class Converter:
                 if told > BATCH_CHARACTERS:
                     return
 
+    def spoilt(self, rows: Rows, groups: Groups, batch: Batch) -> None:
+        """Add to *batch* those of the next 10,000 rows that their transactions take along."""
+        for line, row in rows.take(BATCH_ROWS):
+            try:
+                why = groups.why(row, line) if self._counts(row) else None
+            except BadValue:  # told the first time
+                continue
+            if why is not None:
+                value = why.value[:RAW_CHARACTERS]
+                batch.rejects.append(Reject(line, why.column, value, why.rule, rows.raw(line)))
+
+    def _counts(self, row: list[str]) -> bool:
+        if self._sieve.has_work:
+            return self._sieve.kind(row) is Kind.COUNTS
+        self._check_width(row, len(row))
+        return not is_blank(row)
+
     def _is_header(self, row: Row) -> bool:
         """Whether the header is here again."""
         names = [self._naming(field) for field in row[: len(self._header)]]
         return bool(names) and names == self._header
 
     def _reject(self, bad: BadValue, row: Row, line: int, raw: str) -> Reject:
-        if isinstance(bad, BadField):
-            rule = bad.rule if bad.column else bad.rule + suspicion(raw)
-            return Reject(line, bad.column, bad.value[:RAW_CHARACTERS], rule, raw)
-        for places, ask in self._checks:
-            try:
-                ask(row)
-            except BadValue as found:
-                column = " + ".join(self._columns.names[place] for place in places)
-                value = " ".join(row[place] for place in places)
-                return Reject(line, column, value[:RAW_CHARACTERS], found.rule, raw)
-        raise AssertionError(f"no check finds what is wrong with {row}")
+        fault = bad if isinstance(bad, BadField) else self._fault(row)
+        rule = fault.rule if fault.column else fault.rule + suspicion(raw)
+        return Reject(line, fault.column, fault.value[:RAW_CHARACTERS], rule, raw)
+
+    def _fault(self, row: Row) -> BadField:
+        """What is wrong with a row that one of the readers does not take."""
+        faults = (reader.fault(row, self._columns.names) for reader in self._readers)
+        fault = next((fault for fault in faults if fault is not None), None)
+        assert fault is not None
+        return fault
 
     def _check_width(self, row: Row, fields: int) -> None:
         """Raises BadField unless *row* may have so many *fields*; empty ones at the end do not count."""
@@ -204,94 +248,6 @@ class Converter:
         if fields < self._width or any(field.strip() for field in row[self._width : fields]):
             of = "header" if self._header else "first row"
             raise BadField(f"has {fields} fields, but the {of} has {self._width}", "", "")
-
-    def _location_reader(self, format: Format) -> Callable[[Row], str]:
-        if isinstance(format.location, Source) and format.location.constant is not None:
-            constant = format.location.constant
-            return lambda row: constant
-        place = self._columns.place(format.location)
-        self._checks.append(Check((place,), lambda row: read_text(row[place])))
-        locations = Memo(read_text)
-        return lambda row: locations[row[place]]
-
-    def _total_reader(self, format: Format, defaults: Defaults) -> Callable[[Row], tuple[int, int, str]]:
-        amounts = AmountReader(decimal=format.decimal, thousands=format.thousands)
-        place = self._columns.place(format.total)
-
-        def totals_in(currency: str) -> Memo[tuple[int, int, str]]:
-            return Memo(lambda text: (*amounts.read(text, currency), currency))
-
-        if isinstance(format.currency, Source):
-            currency_place = self._columns.place(format.currency)
-            currencies = Memo(lambda text: totals_in(read_currency(text)), CURRENCIES_KEPT)
-            self._checks.append(Check((currency_place,), lambda row: currencies[row[currency_place]]))
-            self._checks.append(Check((place,), lambda row: currencies[row[currency_place]][row[place]]))
-            return lambda row: currencies[row[currency_place]][row[place]]
-        totals = totals_in(format.currency or defaults.currency)
-        self._checks.append(Check((place,), lambda row: totals[row[place]]))
-        return lambda row: totals[row[place]]
-
-    def _time_reader(self, format: Format, defaults: Defaults) -> Callable[[Row], tuple[int, int]]:
-        patterns = [pattern_of(text) for text in format.time_format]
-        moments = Moments(patterns, ZoneInfo(format.timezone or defaults.timezone))
-        places = tuple(self._columns.place(source) for source in format.time)
-        if len(places) == 1:
-            (place,) = places
-            self._checks.append(Check(places, lambda row: moments.read(row[place])))
-            return lambda row: moments.read(row[place])
-
-        def read_joined(row: Row) -> tuple[int, int]:
-            fields = [row[place].strip() for place in places]
-            # Without its clock a time might fit as a date alone.
-            if not all(fields):
-                raise BadValue("is empty")
-            return moments.read(" ".join(fields))
-
-        def read_pair(row: Row) -> tuple[int, int]:
-            try:
-                return moments.read_pair(row[first], row[second])
-            except BadValue:
-                return read_joined(row)
-
-        self._checks += [Check((place,), not_empty(place)) for place in places]
-        self._checks.append(Check(places, read_joined))
-        first, second, *others = places
-        return read_joined if others else read_pair
-
-    def _identity_reader(self, format: Format) -> Callable[[Row], str]:
-        source = format.transaction_id
-        places = tuple(self._columns.place(part) for part in format.identity)
-        pick = picker(places)
-        if isinstance(source, Identity) and source.generate_from is not None:
-            generator = Generator()
-            self._checks.append(Check(places, lambda row: generator.generate(pick(row))))
-            return lambda row: generator.generate(pick(row))
-        if len(places) == 1:
-            (place,) = places
-            self._checks.append(Check(places, lambda row: read_text(row[place])))
-            return lambda row: read_text(row[place])
-        self._checks += [Check((place,), part_of_id(place)) for place in places]
-        self._checks.append(Check(places, lambda row: compose(pick(row))))
-        return lambda row: compose(pick(row))
-
-
-def picker(places: Sequence[int]) -> Callable[[Row], tuple[str, ...]]:
-    """What takes the fields at *places* from a row."""
-    if len(places) == 1:
-        return lambda row: (row[places[0]],)
-    return itemgetter(*places)
-
-
-def not_empty(place: int) -> Callable[[Row], object]:
-    def ask(row: Row) -> None:
-        if not row[place].strip():
-            raise BadValue("is empty")
-
-    return ask
-
-
-def part_of_id(place: int) -> Callable[[Row], object]:
-    return lambda row: read_part(row[place])
 
 
 def suspicion(raw: str) -> str:

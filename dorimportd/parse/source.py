@@ -4,7 +4,7 @@
     { constant = "0042" }                      the same for each row
     { file_name = 'sales_(\\d+)_' }             out of the file's name
     { preamble = "Branch:" }                   the cell beside the one that says so, above the header
-    { column = "Branch", above = { Kind = "H" } }    out of the nearest row above of another kind
+    { column = "Branch", above = { Kind = "H" } }    out of the nearest row, this one or above, of that kind
 
 Whatever the order of its keys, the steps are taken in that of STEPS: what they do is told there.
 """
@@ -21,6 +21,8 @@ from dorimportd.parse.condition import Conditions, names_of_conditions, regular_
 from dorimportd.parse.naming import Column
 from dorimportd.parse.values import BadValue, Memo, read_text
 from dorimportd.toml import Table
+
+NOT_COLUMNS: Final = ("constant", "file_name", "preamble")  # of the origins
 
 Step = Callable[[str], str]
 
@@ -107,7 +109,9 @@ def names_of(source: object) -> Iterator[str]:
         for each in source:
             yield from names_of(each)
     elif isinstance(source, Source):
-        yield from names_of(source.column)
+        for origin in source.ORIGINS:
+            if origin not in NOT_COLUMNS:
+                yield from names_of(getattr(source, origin))
         yield from names_of_conditions(source.above)
         yield from names_of_conditions(source.where)
 

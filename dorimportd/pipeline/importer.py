@@ -38,11 +38,13 @@ class Window:
     transactions: list[Transaction] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     rows: int = 0
+    further: dict[int, int] = field(default_factory=dict)
 
     def add(self, batch: Batch) -> None:
         self.transactions += batch.transactions
         self.rejects += batch.rejects
         self.rows += batch.rows
+        self.further |= batch.further
 
 
 class Importer:
@@ -93,7 +95,7 @@ class Importer:
         except HoldFile as reason:
             return run.hold(str(reason))
         if only is not None:
-            return run.finish(only.transactions, only.rejects, only.rows, duplicate_of=earlier)
+            return run.finish(only.transactions, only.rejects, only.rows, earlier, only.further)
         return write_windows(run, self._windows(delivery, plan), earlier)
 
     def _windows(self, delivery: Delivery, plan: Plan) -> Iterator[Window]:
@@ -115,6 +117,6 @@ def write_windows(run: Run, windows: Iterator[Window], earlier: int | None) -> D
     held = next(windows)
     for number, window in enumerate(windows):
         if number >= run.resume_at:
-            run.write(held.transactions, held.rejects, held.rows)
+            run.write(held.transactions, held.rejects, held.rows, held.further)
         held = window
-    return run.finish(held.transactions, held.rejects, held.rows, duplicate_of=earlier)
+    return run.finish(held.transactions, held.rejects, held.rows, earlier, held.further)

@@ -28,12 +28,13 @@ class Rehearsal:
     rows: int = 0
     transactions: dict[str, Transaction] = field(default_factory=dict)
     rejects: list[Reject] = field(default_factory=list)
+    further: int = 0  # rows of transactions that are made of several, besides the first of each
     skipped: int = 0  # further rows, which the format leaves out
 
     @property
     def duplicates(self) -> int:
         """Rows that a later row of the file overrides."""
-        return self.rows - len(self.rejects) - len(self.transactions)
+        return self.rows - len(self.rejects) - len(self.transactions) - self.further
 
     @property
     def refunds(self) -> int:
@@ -91,6 +92,7 @@ def rehearse(stream: BinaryIO, format: Format, defaults: Defaults, name: str = "
     found = Rehearsal()
     for batch in read(stream, format, defaults, name):
         found.rows += batch.rows
+        found.further += sum(batch.further.values())
         found.skipped += batch.skipped
         found.rejects += batch.rejects
         found.transactions.update((each.transaction_id, each) for each in batch.transactions)

@@ -33,6 +33,7 @@ def test_four_lines_are_a_format_and_the_rest_has_defaults():
         "total": "Total",
         "decimal": ".",
         "thousands": "",
+        "sign": "as written",
         "time": ("Time",),
         "time_format": ("iso",),
     }
@@ -117,7 +118,7 @@ timezone = "Europe/Berln"
         ('quote = "xx"', "till.toml:5:1: quote: must be one sign"),
         ("time_format = 3", "till.toml:5:1: time_format: must be text in quotes or a list; got 3"),
         ("time_format = []", "till.toml:5:1: time_format: must have 1 or more entries"),
-        ('thousands = "_"', "till.toml:5:1: thousands: must be '', ',', '.', ' ' or \"'\"; got '_'"),
+        ('thousands = "_"', "till.toml:5:1: thousands: must be '', ',', '.', ' ', \"'\" or 'lakh'; got '_'"),
         (
             'timezone = "Europe"',
             "till.toml:5:1: timezone: is not an IANA time zone such as \"Europe/Berlin\"; got 'Europe'",

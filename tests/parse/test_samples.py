@@ -57,6 +57,33 @@ time_format = "%m/%d/%Y"
 """
 
 
+SQUARE_ITEMS = """
+group_by = "Transaction ID"
+location = "Location"
+transaction_id = "Transaction ID"
+total = { sum = ["Net Sales", "Tax"] }
+time = ["Date", "Time"]
+"""
+UCI = """
+group_by = "InvoiceNo"
+location = "Country"
+transaction_id = "InvoiceNo"
+total = { product = ["Quantity", "UnitPrice"] }
+time = "InvoiceDate"
+"""
+SHOPIFY = """
+columns = { State = { column = "Financial Status", above = { Total = { empty = false } } } }
+skip = { State = "voided" }
+group_by = "Name"
+combine = { total = "first" }
+location = { column = "Location", default = "online" }
+transaction_id = "Name"
+total = "Total"
+currency = { column = "Currency" }
+time = "Created at"
+"""
+
+
 def outcome(folder: str, format: str, timezone: str, currency: str) -> tuple[list[Transaction], list[Reject]]:
     with (SAMPLES / folder / "sample.csv").open("rb") as stream:
         (batch,) = read(stream, parse_format(format, "format.toml"), Defaults(timezone, currency))
@@ -96,6 +123,25 @@ def test_failed_and_practice_sales_are_left_out(folder, format, timezone):
     transactions, rejects = outcome(folder, format, timezone, "EUR")
     assert rejects == []
     assert as_told(transactions) == [
+        (each["location"], each["id"], Decimal(each["total"]), each["timestamp_utc"])
+        for each in expected(folder)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("folder", "format", "timezone", "rows"),
+    [
+        ("square-items-real", SQUARE_ITEMS, "America/New_York", 322),
+        ("uci-online-retail-real", UCI, "Europe/London", 934),
+        ("shopify-orders-real", SHOPIFY, "Africa/Johannesburg", 101),
+    ],
+)
+def test_line_items_become_transactions(folder, format, timezone, rows):
+    with (SAMPLES / folder / "sample.csv").open("rb") as stream:
+        batches = list(read(stream, parse_format(format, "format.toml"), Defaults(timezone, "USD")))
+    assert [reject for batch in batches for reject in batch.rejects] == []
+    assert sum(batch.rows + batch.skipped for batch in batches) == rows
+    assert as_told([each for batch in batches for each in batch.transactions]) == [
         (each["location"], each["id"], Decimal(each["total"]), each["timestamp_utc"])
         for each in expected(folder)
     ]

@@ -172,3 +172,16 @@ def test_a_retry_changes_nothing_that_is_right_already(house):
     outcome = house.run(sequence)
     assert outcome.counts == Counts(rows=2, imported=0, unchanged=1, replaced=0, duplicates=0, rejected=1)
     assert house.table() == {"a": ("1.00", 1)}
+
+
+def test_each_row_of_a_transaction_of_line_items_is_counted(house):
+    items = parse_format(
+        'location = "Store"\ntransaction_id = "ID"\ntotal = "Total"\ntime = "Time"\ngroup_by = "ID"\n',
+        "test.toml",
+    )
+    house.plan = lambda envelope: Plan(f"test@{items.digest}", items, Defaults("UTC", "EUR"))
+    rows = [("a", "1.00"), ("b", "2.00"), ("a", "3.00"), ("c", "x"), ("c", "1.00")]
+    outcome = house.run(house.send(*rows))
+    assert outcome.counts == Counts(rows=5, imported=3, rejected=2)
+    assert house.table() == {"a": ("4.00", 1), "b": ("2.00", 1)}
+    assert house.run(house.send(*rows)).counts == Counts(rows=5, unchanged=3, rejected=2)

@@ -171,3 +171,16 @@ def test_workers_that_import_at_once_make_the_table_of_their_sequence(store, sol
     assert store.transaction_counts() == {"acme": 300}
     assert [each.rows for each in counts] == [300] * 8
     assert sum(each.imported - each.replaced for each in counts) == 300
+
+
+def test_each_row_of_a_transaction_of_several_is_counted(store, sold, arrived):
+    store.register([arrived(1), arrived(2), arrived(3)])
+    sales = [sold("a", line=2), sold("b", line=5), sold("a", line=7, units=1)]
+    counts = store.importing(1, "format@1").finish(sales, [BAD], 9, further={2: 2, 7: 3}).outcome.counts
+    assert counts == Counts(rows=9, imported=5, duplicates=3, rejected=1)
+    sales = [sold("a", line=2, units=1), sold("b", line=5, units=2), sold("c", line=7)]
+    further = {2: 1, 5: 2, 7: 3}
+    counts = store.importing(2, "format@1").finish(sales, [], 9, further=further).outcome.counts
+    assert counts == Counts(rows=9, imported=7, unchanged=2, replaced=3)
+    with pytest.raises(ValueError, match=r"^9 rows are not 3 transactions and 0 rejects$"):
+        store.importing(3, "format@1").finish(sales, [], 9)
