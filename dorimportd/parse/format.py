@@ -114,7 +114,9 @@ class Format(Table):
 
     time: Annotated[Sources, BeforeValidator(one_or_several)]
     time_format: Annotated[TimePatterns, BeforeValidator(one_or_several)] = (ISO,)
-    timezone: Annotated[str, AfterValidator(zone_name)] | None = None
+    timezone: Annotated[str, AfterValidator(zone_name)] | Source | None = None
+    dst_overlap: Literal["first", "second"] = "first"
+    dst_gap: Literal["reject", "shift"] = "reject"
 
     group_by: Annotated[Sources, BeforeValidator(one_or_several)] | None = None
     combine: Combine | None = None
@@ -175,7 +177,16 @@ class Format(Table):
     def _used(self) -> Iterator[str]:
         """The columns that are spoken of outside of `columns`."""
         currency = self.currency if isinstance(self.currency, Source) else None
-        for source in (self.location, self.identity, self.total, currency, self.time, self.group_by):
+        timezone = self.timezone if isinstance(self.timezone, Source) else None
+        for source in (
+            self.location,
+            self.identity,
+            self.total,
+            currency,
+            self.time,
+            timezone,
+            self.group_by,
+        ):
             yield from names_of(source)
         for conditions in (self.only, self.skip, self.footer, self.refunds):
             yield from conditions or ()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from operator import itemgetter
-from typing import Generic, NamedTuple, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from dorimportd.parse.columns import Columns
@@ -16,6 +17,9 @@ from dorimportd.parse.moment import Moments
 from dorimportd.parse.pattern import pattern_of
 from dorimportd.parse.source import Source
 from dorimportd.parse.values import BadField, BadValue, Memo, read_text
+from dorimportd.parse.zone import zone_of
+
+ZONES_KEPT: Final = 500
 
 V = TypeVar("V", covariant=True)
 
@@ -65,8 +69,27 @@ def location_reader(format: Format, columns: Columns) -> Reader[str]:
 
 def time_reader(format: Format, columns: Columns, timezone: str) -> Reader[tuple[int, int]]:
     """Instant and offset; *timezone* is that of the customer."""
+    if isinstance(format.timezone, Source):
+        return zoned_reader(format, columns, columns.place(format.timezone))
+    return local_reader(format, columns, ZoneInfo(format.timezone or timezone))
+
+
+def zoned_reader(format: Format, columns: Columns, zone_place: int) -> Reader[tuple[int, int]]:
+    """The same where each row tells its zone."""
+    by_zone = Memo(lambda text: local_reader(format, columns, zone_of(text)), ZONES_KEPT)
+    any_zone = local_reader(format, columns, UTC)
+
+    def read(row: Row) -> tuple[int, int]:
+        return by_zone[row[zone_place]].read(row)
+
+    checks = (*any_zone.checks, Check((zone_place,), lambda row: by_zone[row[zone_place]]))
+    return Reader(read, any_zone.places, (*checks, Check(any_zone.places, read)))
+
+
+def local_reader(format: Format, columns: Columns, zone: tzinfo) -> Reader[tuple[int, int]]:
+    """The same where all rows are of one zone."""
     patterns = [pattern_of(text) for text in format.time_format]
-    moments = Moments(patterns, ZoneInfo(format.timezone or timezone))
+    moments = Moments(patterns, zone, second=format.dst_overlap == "second", shift=format.dst_gap == "shift")
     places = tuple(columns.place(source) for source in format.time)
     if len(places) == 1:
         (place,) = places

@@ -36,6 +36,8 @@ def test_four_lines_are_a_format_and_the_rest_has_defaults():
         "sign": "as written",
         "time": ("Time",),
         "time_format": ("iso",),
+        "dst_overlap": "first",
+        "dst_gap": "reject",
     }
 
 
