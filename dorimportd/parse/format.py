@@ -24,6 +24,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from datetime import date
 from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
@@ -33,6 +34,7 @@ from dorimportd.parse.keys import (
     NO_HEADER,
     comment_sign,
     currency_code,
+    day,
     delimiter_sign,
     header_place,
     not_empty,
@@ -83,6 +85,14 @@ class Combine(Table):
     location: Literal["equal", "first"] = "equal"
 
 
+class Control(Table):
+    """Which rows tell the number and the sum of all others, and in which of their columns."""
+
+    where: Conditions
+    rows: Column | None = None
+    total: Column | None = None
+
+
 class Format(Table):
     """How a customer's file is read.  What is None is the customer's, or not asked for."""
 
@@ -118,8 +128,17 @@ class Format(Table):
     dst_overlap: Literal["first", "second"] = "first"
     dst_gap: Literal["reject", "shift"] = "reject"
 
+    unique_per: Literal["customer", "location"] = "customer"
+
     group_by: Annotated[Sources, BeforeValidator(one_or_several)] | None = None
     combine: Combine | None = None
+
+    required: Names | None = None
+    control: Control | None = None
+    max_reject_percent: Annotated[int, Field(ge=0, le=100)] = 5
+    earliest: Annotated[date, BeforeValidator(day)] | None = None
+    latest: Annotated[date, BeforeValidator(day)] | None = None
+    damage: Literal["hold", "reject"] = "hold"
 
     @field_validator("quote")
     @classmethod
@@ -188,6 +207,9 @@ class Format(Table):
             self.group_by,
         ):
             yield from names_of(source)
+        yield from self.required or ()
+        if self.control is not None:
+            yield from (*self.control.where, *names_of(self.control.rows), *names_of(self.control.total))
         for conditions in (self.only, self.skip, self.footer, self.refunds):
             yield from conditions or ()
 
@@ -242,6 +264,9 @@ def contradictions(format: Format) -> Iterator[tuple[str, str]]:
 def asked_early(format: Format) -> Iterator[tuple[str, str]]:
     """The columns that are asked for in rows for which nothing is made, each with the key that asks."""
     yield from (("footer", name) for name in format.footer or ())
+    if format.control is not None:
+        asked = (*format.control.where, *names_of(format.control.rows), *names_of(format.control.total))
+        yield from (("control", name) for name in asked)
     for key, value in format:
         for source in sources_in(value):
             yield from ((key, name) for name in names_of(source) if source.above is not None)

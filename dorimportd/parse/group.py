@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 from dorimportd.parse.columns import Columns
 from dorimportd.parse.condition import Row
 from dorimportd.parse.format import Combine, Format, Identity
+from dorimportd.parse.identity import compose
 from dorimportd.parse.readers import Reader
 from dorimportd.parse.total import TotalReader, added, rounded
 from dorimportd.parse.values import BadField, BadValue
@@ -71,6 +72,7 @@ class Groups:
         self._names = columns.names
         self._places = tuple(columns.place(source) for source in format.group_by or ())
         self._combine = format.combine or Combine()
+        self._scoped = format.unique_per == "location"
         source = format.transaction_id
         self._generates = isinstance(source, Identity) and source.generate_from is not None
         self._location, self._total, self._time, self._identity = location, total, time, identity
@@ -208,6 +210,8 @@ class Groups:
         units, scale = self._total_of(group, row)
         assert group.currency is not None
         identity = self._read(self._identity, row)
+        if self._scoped:
+            identity = compose((location, identity))
         return Transaction(identity, location, units, scale, group.currency, *group.time, group.line)
 
     def _total_of(self, group: Group, row: Row) -> Pair:

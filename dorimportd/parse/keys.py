@@ -3,6 +3,7 @@ with a sentence that goes on after the key."""
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from typing import Any, Final, Literal, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -86,3 +87,9 @@ def two_or_more(names: tuple[T, ...]) -> tuple[T, ...]:
     if len(names) < 2:
         raise ValueError("must have 2 or more entries")
     return names
+
+
+def day(value: Any) -> date:
+    if isinstance(value, datetime) or not isinstance(value, date):
+        raise ValueError("must be a date such as 2026-07-14, without quotes")
+    return value

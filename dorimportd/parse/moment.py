@@ -14,12 +14,13 @@ A million rows have a thousand dates and 86,400 times of the day, so each half o
 
 from __future__ import annotations
 
+import re
 from calendar import monthrange
 from collections.abc import Sequence
-from datetime import datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from typing import Final, NamedTuple
 
-from dorimportd.parse.pattern import ISO, Clock, Pattern, Stated
+from dorimportd.parse.pattern import ISO, Clock, Pattern, Stated, pattern_of
 from dorimportd.parse.values import BadValue, Memo
 from dorimportd.words import EPOCH, instant
 
@@ -42,6 +43,9 @@ DATES_KEPT: Final = 20_000
 CLOCKS_KEPT: Final = 100_000  # more than a day has seconds
 
 
+Dates = tuple[date | None, date | None]  # the first and the last that are plausible
+
+
 class Day(NamedTuple):
     """A date at the place."""
 
@@ -57,11 +61,18 @@ class Moments:
     """
 
     def __init__(
-        self, patterns: Sequence[Pattern], zone: tzinfo, *, second: bool = False, shift: bool = False
+        self,
+        patterns: Sequence[Pattern],
+        zone: tzinfo,
+        *,
+        second: bool = False,
+        shift: bool = False,
+        dates: Dates = (None, None),
     ) -> None:
         self._patterns = patterns
         self._zone = zone
         self._second = second  # of two times that look alike
+        self._dates = dates
         self._shift = shift  # a time that is skipped, rather than refuse it
         # Halves of texts of the first pattern.  Put together they always make a text that fits it, and so
         # no other pattern is to be asked.
@@ -124,12 +135,21 @@ class Moments:
                 else:
                     clock = clock_of(pattern, halves[1])
                     return self._resolve(day.midnight + clock.microseconds, clock.stated)
-        raise bad
+        raise BadValue(bad.rule + turned_round(text, self._patterns))
 
     def _since_epoch(self, count: int) -> tuple[int, int]:
         if count > LAST:
             raise BadValue(f"is not in the years {YEARS[0]} to {YEARS[-1]}")
-        return count, seconds(instant(count).astimezone(self._zone).utcoffset())
+        shown = instant(count).astimezone(self._zone)
+        self._refuse_implausible(shown.date())
+        return count, seconds(shown.utcoffset())
+
+    def _refuse_implausible(self, day: date) -> None:
+        earliest, latest = self._dates
+        if earliest is not None and day < earliest:
+            raise BadValue(f"is before {earliest}, the earliest date of the format")
+        if latest is not None and day > latest:
+            raise BadValue(f"is after {latest}, the latest date of the format")
 
     def _day(self, pattern: Pattern, half: str) -> Day:
         """The date in the first half of a text."""
@@ -140,6 +160,7 @@ class Moments:
             raise BadValue("is not a day of the calendar")
         if date.year not in YEARS:
             raise BadValue(f"is not in the years {YEARS[0]} to {YEARS[-1]}")
+        self._refuse_implausible(datetime(*date).date())
         midnight = (datetime(*date, tzinfo=EPOCH.tzinfo) - EPOCH) // timedelta(microseconds=1)
         offsets = {*self._offsets(midnight), *self._offsets(midnight + DAY)}
         offset = self._offsets(midnight)[0]
@@ -174,6 +195,16 @@ def clock_of(pattern: Pattern, half: str) -> Clock:
     if clock is None:
         raise BadValue(rule_of([pattern]))
     return clock
+
+
+def turned_round(text: str, patterns: Sequence[Pattern]) -> str:
+    """What to add when *text* would fit with day and month in each other's places."""
+    for pattern in patterns:
+        if "%d" in pattern.text and "%m" in pattern.text:
+            other = pattern_of(re.sub("%[dm]", lambda code: "%m" if code[0] == "%d" else "%d", pattern.text))
+            if other.whole.fullmatch(text) and not pattern.whole.fullmatch(text):
+                return "; are day and month turned round?"
+    return ""
 
 
 def rule_of(patterns: Sequence[Pattern]) -> str:

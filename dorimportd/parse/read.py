@@ -16,18 +16,22 @@ from typing import BinaryIO, Final, NamedTuple
 from dorimportd.errors import HoldFile
 from dorimportd.parse.columns import Columns, Surroundings
 from dorimportd.parse.condition import Row
+from dorimportd.parse.control import ControlRows, Tally
 from dorimportd.parse.decode import decode, line_ends
-from dorimportd.parse.fit import explain
+from dorimportd.parse.fit import explain, printable
 from dorimportd.parse.format import Format
 from dorimportd.parse.group import Groups
 from dorimportd.parse.header import Header, find_header
 from dorimportd.parse.keys import NO_HEADER
-from dorimportd.parse.readers import Reader, identity_reader, location_reader, time_reader
+from dorimportd.parse.readers import Reader, identity_reader, location_reader, scoped, time_reader
 from dorimportd.parse.rows import RAW_CHARACTERS, Rows
 from dorimportd.parse.sieve import Kind, Sieve, is_blank
 from dorimportd.parse.total import total_reader
-from dorimportd.parse.values import BadField, BadValue
+from dorimportd.parse.unpack import unpacked
+from dorimportd.parse.values import SHORTENED_RULE, BadField, BadValue
 from dorimportd.words import Reject, Transaction
+
+EXPORT_AGAIN: Final = "Send the file as the till exported it, not opened and saved by a spreadsheet."
 
 BATCH_ROWS: Final = 10_000
 BATCH_CHARACTERS: Final = 4_194_304  # of its rejects
@@ -67,6 +71,17 @@ def read(stream: BinaryIO, format: Format, defaults: Defaults, name: str = "") -
     """
     opened = open_rows(stream, format, name)
     converter = Converter(format, opened, defaults)
+    tally = Tally(format, converter.control)
+    for batch in batches(stream, format, defaults, name, opened, converter):
+        tally.add(batch)
+        yield batch
+    tally.finish()
+
+
+def batches(
+    stream: BinaryIO, format: Format, defaults: Defaults, name: str, opened: Opened, converter: Converter
+) -> Iterator[Batch]:
+    """The same, whatever the file as a whole may be worth."""
     while not opened.rows.ended:
         batch = Batch()
         converter.convert(opened.rows, batch)
@@ -89,7 +104,7 @@ class Opened(NamedTuple):
 
 def open_rows(stream: BinaryIO, format: Format, name: str) -> Opened:
     """The file in *stream* from its beginning.  Raises HoldFile."""
-    blocks = decode(stream, format.encoding)
+    blocks = decode(unpacked(stream), format.encoding)
     opening = next(blocks, [])
     header = header_of(opening, format)
     columns = columns_of(format, header, Surroundings(name, preamble_of(opening, header, format)))
@@ -162,11 +177,14 @@ class Converter:
         location = location_reader(format, columns)
         total = total_reader(format, columns, defaults.currency)
         time = time_reader(format, columns, defaults.timezone)
-        identity = identity_reader(format, columns)
+        own = identity_reader(format, columns)
+        identity = own if format.unique_per == "customer" else scoped(own, location)
         self._readers: tuple[Reader[object], ...] = (location, total.whole, time, identity)
         self._reads = (location.read, total.whole.read, time.read, identity.read)
-        self.groups = Groups(format, columns, location, total, time, identity) if format.group_by else None
-        self._sieve = Sieve(format, columns, self._check_width)
+        self.groups = Groups(format, columns, location, total, time, own) if format.group_by else None
+        self.control = None if format.control is None else ControlRows(format.control, format, columns)
+        self._damage = format.damage
+        self._sieve = Sieve(format, columns, self._check_width, self.control)
 
     def convert(self, rows: Rows, batch: Batch) -> None:
         """Add to *batch* what the next 10,000 rows become, or fewer where there are long rejects."""
@@ -229,6 +247,9 @@ class Converter:
 
     def _reject(self, bad: BadValue, row: Row, line: int, raw: str) -> Reject:
         fault = bad if isinstance(bad, BadField) else self._fault(row)
+        if fault.rule == SHORTENED_RULE and self._damage == "hold":
+            told = f"`{fault.column}` in line {line} is `{printable(fault.value)}`"
+            raise HoldFile(f"{told}: a spreadsheet has shortened such numbers. {EXPORT_AGAIN}")
         rule = fault.rule if fault.column else fault.rule + suspicion(raw)
         return Reject(line, fault.column, fault.value[:RAW_CHARACTERS], rule, raw)
 

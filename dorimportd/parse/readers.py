@@ -89,7 +89,13 @@ def zoned_reader(format: Format, columns: Columns, zone_place: int) -> Reader[tu
 def local_reader(format: Format, columns: Columns, zone: tzinfo) -> Reader[tuple[int, int]]:
     """The same where all rows are of one zone."""
     patterns = [pattern_of(text) for text in format.time_format]
-    moments = Moments(patterns, zone, second=format.dst_overlap == "second", shift=format.dst_gap == "shift")
+    moments = Moments(
+        patterns,
+        zone,
+        second=format.dst_overlap == "second",
+        shift=format.dst_gap == "shift",
+        dates=(format.earliest, format.latest),
+    )
     places = tuple(columns.place(source) for source in format.time)
     if len(places) == 1:
         (place,) = places
@@ -130,6 +136,15 @@ def identity_reader(format: Format, columns: Columns) -> Reader[str]:
     parts = [Check((place,), part_of_id(place)) for place in places]
     whole = Check(places, lambda row: compose(pick(row)))
     return Reader(lambda row: compose(pick(row)), places, (*parts, whole))
+
+
+def scoped(identity: Reader[str], location: Reader[str]) -> Reader[str]:
+    """The ID where each location has IDs of its own."""
+
+    def read(row: Row) -> str:
+        return compose((location.read(row), identity.read(row)))
+
+    return Reader(read, identity.places, (*identity.checks, Check(identity.places, read)))
 
 
 def picker(places: Sequence[int]) -> Callable[[Row], tuple[str, ...]]:

@@ -1,8 +1,8 @@
 """What is done with a row before its values are read: is it one that counts, and what is made of it?
 
-In this order: a blank line and a comment are nothing; from the footer on no row counts; rows that others
-tell something from are remembered; conditions on columns of the file; the width; what is made; conditions
-on that.  A row that does not count is skipped whatever else is wrong with it.
+In this order: a blank line and a comment are nothing; a control row is put aside; from the footer on no row
+counts; rows that others tell something from are remembered; conditions on columns of the file; the width;
+what is made; conditions on that.  A row that does not count is skipped whatever else is wrong with it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from dorimportd.parse.columns import Columns
 from dorimportd.parse.condition import Predicate, Row, accepts, predicate_of
+from dorimportd.parse.control import ControlRows
 from dorimportd.parse.format import Format
 
 # Blanks of all kinds, and the sign by which DOS ended a file.
@@ -32,10 +33,13 @@ class Kind(Enum):
 class Sieve:
     """Decides on the rows of one file, in their order, and completes those that count."""
 
-    def __init__(self, format: Format, columns: Columns, check_width: Width) -> None:
+    def __init__(
+        self, format: Format, columns: Columns, check_width: Width, control: ControlRows | None
+    ) -> None:
         self._columns = columns
         self._check_width = check_width
         self._comment = format.comment
+        self._control = control
         self._ragged = format.ragged == "accept"
         self._ended = False
         self._footer = predicate_of(format.footer, columns.place) if format.footer else None
@@ -51,7 +55,13 @@ class Sieve:
         """Whether the format asks for any of this; if not, what is no good row is blank or a bad one."""
         columns = self._columns
         return bool(
-            self._ragged or self._comment or self._footer or self._early or self._late or columns.makers
+            self._control
+            or self._ragged
+            or self._comment
+            or self._footer
+            or self._early
+            or self._late
+            or columns.makers
         )
 
     def kind(self, row: list[str]) -> Kind:
@@ -64,6 +74,9 @@ class Sieve:
             return Kind.NOTHING
         if fields < columns.width:
             row.extend([""] * (columns.width - fields))
+        if self._control is not None and self._control.matches(row):
+            self._control.add(row)
+            return Kind.SKIPPED
         self._ended = self._ended or (self._footer is not None and self._footer(row))
         if self._ended:
             return Kind.SKIPPED

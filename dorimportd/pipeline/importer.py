@@ -93,7 +93,7 @@ class Importer:
             for _ in windows:  # to the end, so that a file that must be held leaves no row behind
                 pass
         except HoldFile as reason:
-            return run.hold(str(reason))
+            return run.hold(str(reason), reason.rejects)
         if only is not None:
             return run.finish(only.transactions, only.rejects, only.rows, earlier, only.further)
         return write_windows(run, self._windows(delivery, plan), earlier)

@@ -38,6 +38,9 @@ def test_four_lines_are_a_format_and_the_rest_has_defaults():
         "time_format": ("iso",),
         "dst_overlap": "first",
         "dst_gap": "reject",
+        "unique_per": "customer",
+        "max_reject_percent": 5,
+        "damage": "hold",
     }
 
 

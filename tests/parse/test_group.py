@@ -19,6 +19,7 @@ transaction_id = "No"
 total = "Total"
 time = "Time"
 group_by = "No"
+max_reject_percent = 100
 """
 HEADER = "Store,No,Total,Time\n"
 BERLIN = Defaults("Europe/Berlin", "EUR")

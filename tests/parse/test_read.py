@@ -12,7 +12,9 @@ from dorimportd.parse.format import parse_format
 from dorimportd.parse.read import Batch, Defaults, read
 from dorimportd.words import Reject, Transaction
 
-PLAIN = 'location = "Store"\ntransaction_id = "No"\ntotal = "Total"\ntime = "Time"\n'
+PLAIN = (
+    'location = "Store"\ntransaction_id = "No"\ntotal = "Total"\ntime = "Time"\nmax_reject_percent = 100\n'
+)
 HEADER = "Store,No,Total,Time\n"
 BERLIN = Defaults("Europe/Berlin", "EUR")
 NOON = 1784023200_000_000  # 2026-07-14T10:00:00Z (date -u -d 2026-07-14T10:00:00Z +%s)

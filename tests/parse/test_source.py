@@ -155,7 +155,8 @@ def test_a_row_with_none_of_the_other_kind_above_is_a_reject():
 
 def test_columns_may_be_numbers_where_there_is_no_header():
     format = (
-        'header = "none"\ncolumns = { Store = 1, No = 2, Total = 3, Time = 4 }\nlocation = "store"\n' + REST
+        'header = "none"\ncolumns = { Store = 1, No = 2, Total = 3, Time = 4 }\n'
+        'max_reject_percent = 100\nlocation = "store"\n' + REST
     )
     file = "Mitte,1,9.50,2026-07-14 12:00,\nMitte,1,x,2026-07-14 12:00,\nMitte,2\nMitte,3,1,1,1,1\n"
     assert outcome(file, format) == (

@@ -10,7 +10,7 @@ from dorimportd.parse.format import parse_format
 from dorimportd.parse.read import Defaults, read
 from dorimportd.toml import BadToml
 
-REST = 'location = { constant = "Mitte" }\ntransaction_id = "No"\ntime = "Time"\n'
+REST = 'location = { constant = "Mitte" }\ntransaction_id = "No"\ntime = "Time"\nmax_reject_percent = 100\n'
 BERLIN = Defaults("Europe/Berlin", "EUR")
 
 

@@ -11,7 +11,9 @@ from dorimportd.parse.read import Defaults, read
 from dorimportd.parse.values import BadValue
 from dorimportd.parse.zone import names, zone_of
 
-FORMAT = 'location = "Store"\ntransaction_id = "No"\ntotal = "Total"\ntime = "Time"\n'
+FORMAT = (
+    'location = "Store"\ntransaction_id = "No"\ntotal = "Total"\ntime = "Time"\nmax_reject_percent = 100\n'
+)
 BERLIN = Defaults("Europe/Berlin", "EUR")
 JULY = datetime(2026, 7, 14, 12, tzinfo=UTC)
 JANUARY = datetime(2026, 1, 14, 12, tzinfo=UTC)
