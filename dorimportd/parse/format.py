@@ -7,13 +7,14 @@
     time_format = "%d.%m.%Y %H:%M"
 
 That is a whole format; the other keys have defaults.  A value in quotes names a column, but the currency
-is what it says.  What is more than a column is a table, so that further kinds of source find their place
-beside these:
+is what it says.  What is more than a column is a table, see source.py; which rows are meant is a condition,
+see condition.py:
 
     location = { constant = "default" }
     transaction_id = ["Store", "Day", "Number"]          joined by "/"
     transaction_id = { generate_from = ["Day", "Time", "Amount"] }
-    currency = { column = "Currency" }
+    total = { sum = ["Net", "Tax"] }
+    only = { State = "Settled" }
 
 A format is versioned by its digest, which covers what it says and not how it is laid out; a key that is
 set to its default says nothing.
