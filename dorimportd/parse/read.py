@@ -64,8 +64,9 @@ class Batch:
 def read(stream: BinaryIO, format: Format, defaults: Defaults, name: str = "") -> Iterator[Batch]:
     """What the file in *stream*, which can be rewound, says by this *format*; *name* is that of the file.
 
-    Batches have some 10,000 rows or transactions, in the order of the file, and none is empty: a file
-    without rows has none.  The same bytes give the same batches.
+    Batches have some 10,000 rows or transactions, in the order of the file, and a file without rows has
+    none; one is empty while a large file of line items is still being read.  The same bytes give the same
+    batches.
 
     Raises HoldFile, before the first batch when the beginning shows it, or later.
     """
@@ -85,7 +86,8 @@ def batches(
     while not opened.rows.ended:
         batch = Batch()
         converter.convert(opened.rows, batch)
-        if batch.rows or batch.skipped:
+        # Of a large file of line items the end is far: whoever reads it may stop in between.
+        if batch.rows or batch.skipped or not opened.rows.ended:
             yield batch
     if converter.groups is not None:
         yield from grouped(converter.groups)

@@ -218,3 +218,14 @@ def test_what_is_put_together_needs_to_be_told_by_what():
     assert str(refusal.value) == (
         "till.toml:6:1: combine: says how rows are put together, but group_by is missing"
     )
+
+
+def test_a_large_file_can_be_left_while_it_is_read():
+    file = HEADER + "".join(f"Mitte,{number},1.00,2026-07-14 12:00\n" for number in range(25_000))
+    assert [(batch.rows, len(batch.transactions)) for batch in batches(file)] == [
+        (0, 0),
+        (0, 0),
+        (10_000, 10_000),
+        (10_000, 10_000),
+        (5_000, 5_000),
+    ]
