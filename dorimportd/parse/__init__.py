@@ -25,6 +25,7 @@
     group.py      line items -> one transaction
     control.py    what may hold a file as a whole at its end
     read.py       all of it, in batches
+    builtin/      formats of well-known tills
     clues.py      what a sample file gives away about its layout
     roles.py      which of its columns may be what, and how its values may be read
     decide.py     what each key of a format should say, and what the samples leave open
