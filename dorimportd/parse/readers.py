@@ -41,7 +41,10 @@ class Reader(Generic[V]):
 
     def is_empty(self, row: Row) -> bool:
         """Whether *row* says nothing about it."""
-        return bool(self.places) and not any(row[place].strip() for place in self.places)
+        for place in self.places:  # a generator would take three times as long
+            if row[place].strip():
+                return False
+        return bool(self.places)
 
     def fault(self, row: Row, names: Sequence[str]) -> BadField | None:
         """What is wrong with it in *row*, whose columns have these *names*; None when nothing is."""
