@@ -6,7 +6,10 @@ of these, and carries the sentence that a person reads.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
+
+from dorimportd.words import Reject
 
 
 class NotAccepted(Exception):
@@ -140,6 +143,10 @@ class HoldFile(Exception):
     Raised before the first row of the file was handed on, or while it is read; then what was handed
     on before must not be kept.
     """
+
+    def __init__(self, reason: str, rejects: Sequence[Reject] = ()) -> None:
+        super().__init__(reason)
+        self.rejects = tuple(rejects)  # examples of what is wrong with it
 
 
 class NotWaiting(Exception):

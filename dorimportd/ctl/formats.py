@@ -79,7 +79,7 @@ def test_format(desk: Desk, asked: argparse.Namespace) -> int:
     format, defaults = by_customer(desk, asked) if asked.customer else by_file(asked)
     with opened_file(asked.sample) as file:
         try:
-            found = rehearse(file, format, defaults)
+            found = rehearse(file, format, defaults, asked.sample.name)
         except HoldFile as reason:
             if asked.json:
                 say_json({"summary": {"held": str(reason)}, "transactions": [], "rejects": []})
@@ -173,9 +173,10 @@ def summary_line(found: Rehearsal) -> str:
     """Counts in one line."""
     summary = found.summary()
     period = f", from {summary['first']} to {summary['last']}" if summary["first"] else ""
+    skipped = f", {found.skipped} more left out by the format" if found.skipped else ""
     return (
         f"{found.rows} rows: {len(found.transactions)} transactions, {found.refunds} of them refunds, "
-        f"{found.duplicates} overridden by a later row, {len(found.rejects)} rejected{period}"
+        f"{found.duplicates} overridden by a later row, {len(found.rejects)} rejected{skipped}{period}"
     )
 
 

@@ -1,24 +1,36 @@
 """Bytes and a format in, transactions and rejects out.
 
-    stream ──> decode ──> rows ──> read ──> batches of transactions and rejects
-                    header, fit     values, amount, pattern, moment, identity
+    stream ──> unpack ──> decode ──> rows ──> sieve ──> read ──> batches of transactions and rejects
+                            header, fit    columns    readers, total, group, control
+                                          source, condition    values, amount, pattern, moment, zone, identity
 
-    format.py    the language in which a file's layout is written
-    decode.py    bytes -> physical lines, or why they are not text
-    rows.py      physical lines -> rows that know their lines
-    header.py    which line names the columns, and which of them are meant
-    fit.py       how a file differs from its format, in a sentence
-    values.py    text fields, and values met again
-    amount.py    totals, exact
-    pattern.py   how a time is written
-    moment.py    local times -> instants, and what a change of the clocks does
-    identity.py  IDs, composed or generated
-    read.py      all of it, in batches
-    clues.py     what a sample file gives away about its layout
-    roles.py     which of its columns may be what, and how its values may be read
-    decide.py    what each key of a format should say, and what the samples leave open
-    suggest.py   the format from samples, doubts said, tried on them
+    format.py     the language in which a file's layout is written; keys.py what its single keys may say
+    unpack.py     what is in a compressed file; bombs refused
+    decode.py     bytes -> physical lines, or why they are not text
+    rows.py       physical lines -> rows that know their lines
+    header.py     which line names the columns, and which of them are meant; naming.py by which names
+    fit.py        how a file differs from its format, in a sentence
+    columns.py    the columns of one file, and those that are made of others
+    source.py     where a value comes from, and the steps that mend it
+    condition.py  which rows are meant
+    sieve.py      which rows count, and their made columns
+    values.py     text fields, and values met again
+    amount.py     amounts, exact
+    total.py      totals: computed, signed, rounded
+    pattern.py    how a time is written
+    moment.py     local times -> instants, and what a change of the clocks does
+    zone.py       time zones by the names that files have for them
+    identity.py   IDs, composed or generated
+    readers.py    location, total, time and ID, each read from a row
+    group.py      line items -> one transaction
+    control.py    what may hold a file as a whole at its end
+    read.py       all of it, in batches
+    builtin/      formats of well-known tills
+    clues.py      what a sample file gives away about its layout
+    roles.py      which of its columns may be what, and how its values may be read
+    decide.py     what each key of a format should say, and what the samples leave open
+    suggest.py    the format from samples, doubts said, tried on them
 
-A file is one sequence of bytes here: this room knows no file names, no clock and no database.  The same
-bytes and the same format always give the same batches.  Everything blocks and runs on worker threads.
+A file is one sequence of bytes and a name here: this room knows no folders, no clock and no database.  The
+same bytes, name and format always give the same batches.  Everything blocks and runs on worker threads.
 """

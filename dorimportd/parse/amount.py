@@ -18,6 +18,8 @@ SCALE: Final = 4  # decimal places at most
 WHOLE_DIGITS: Final = 14  # with four places it still fits the 64 bits of a database's integer
 AMOUNT_CHARACTERS: Final = 100
 
+LAKH: Final = "lakh"  # thousands marks as in India: 1,23,45,678
+
 # How a till marks a refund: what stands before and after the digits, without currency and blanks.
 SIGNS: Final = {
     ("", ""): 1,
@@ -25,6 +27,8 @@ SIGNS: Final = {
     ("-", ""): -1,
     ("", "-"): -1,
     ("(", ")"): -1,
+    ("▲", ""): -1,
+    ("△", ""): -1,
 }
 
 # A blank as a thousands mark is often one that does not break the line, an apostrophe a typographic one.
@@ -47,14 +51,17 @@ CURRENCY_WORD: Final = re.compile(
 class AmountReader:
     """Reads the totals of a file whose marks are known."""
 
-    def __init__(self, *, decimal: str, thousands: str) -> None:
+    def __init__(self, *, decimal: str, thousands: str, places: int = SCALE) -> None:
+        self._places = places  # at most
         whole = "[0-9]+"
-        if thousands:
+        if thousands == LAKH:
+            whole += "|[0-9]{1,2}(?:,[0-9]{2})*,[0-9]{3}"
+        elif thousands:
             whole += f"|[0-9]{{1,3}}(?:{MARKS[thousands]}[0-9]{{3}})+"
-        places = f"{MARKS[decimal]}([0-9]+)"
+        decimals = f"{MARKS[decimal]}([0-9]+)"
         # Nearly every amount has at most a minus before it; only such a one may begin with its mark.
-        self._plain = re.compile(f"([-+]?)(?:({whole})(?:{places})?|{places})")
-        self._dressed = re.compile(f"([^0-9]*)({whole})(?:{places})?([^0-9]*)")
+        self._plain = re.compile(f"([-+]?)(?:({whole})(?:{decimals})?|{decimals})")
+        self._dressed = re.compile(f"([^0-9]*)({whole})(?:{decimals})?([^0-9]*)")
         self._rule = f"is not an amount with decimal mark {decimal!r}"
         if thousands:
             self._rule += f" and thousands mark {thousands!r}"
@@ -75,17 +82,17 @@ class AmountReader:
         plain = self._plain.fullmatch(stripped)
         if plain:
             sign, whole, places, places_alone = plain.groups("")
-            return exact(SIGNS[sign, ""], whole, places or places_alone)
+            return exact(SIGNS[sign, ""], whole, places or places_alone, self._places)
         dressed = self._dressed.fullmatch(stripped)
         if dressed is None:
             raise BadValue(self._rule)
         before, whole, places, after = dressed.groups("")
-        return exact(self._sign(before, after, currency), whole, places)
+        return exact(self._sign(before, after, currency), whole, places, self._places)
 
     def _sign(self, before: str, after: str, currency: str) -> int:
         """The sign that stands around the digits, once, with one currency or none."""
         before, after = (squeezed(each) for each in (before, after))
-        word = before.strip("+-(") + after.strip("-)")
+        word = before.strip("+-(▲△") + after.strip("-)")
         for bare in ((before.replace(word, "", 1), after), (before, after.replace(word, "", 1))):
             if bare in SIGNS and is_currency(word):
                 if CURRENCY.fullmatch(word) and word != currency:
@@ -102,15 +109,15 @@ def read_amount(text: str, *, decimal: str, thousands: str = "", currency: str =
     return Amount(*AmountReader(decimal=decimal, thousands=thousands).read(text, currency))
 
 
-def exact(sign: int, whole: str, places: str) -> tuple[int, int]:
-    """The units and the scale of these digits; *whole* may hold thousands marks.
+def exact(sign: int, whole: str, places: str, most: int = SCALE) -> tuple[int, int]:
+    """The units and the scale of these digits; *whole* may hold thousands marks, *most* places may count.
 
     Raises BadValue.
     """
-    if len(places) > SCALE:
-        if places[SCALE:].strip("0"):
-            raise BadValue(f"has more than {SCALE} decimal places")
-        places = places[:SCALE]
+    if len(places) > most:
+        if places[most:].strip("0"):
+            raise BadValue(f"has more than {most} decimal places")
+        places = places[:most]
     if not whole.isdigit():
         whole = "".join(re.findall("[0-9]", whole))
     if len(whole.lstrip("0")) > WHOLE_DIGITS:

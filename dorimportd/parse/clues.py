@@ -17,7 +17,8 @@ from typing import Final
 from dorimportd.errors import HoldFile
 from dorimportd.parse.decode import HEAD_BYTES, MARKS, decode, utf16_without_mark
 from dorimportd.parse.fit import DELIMITERS, listed, printable
-from dorimportd.parse.header import HEADER_LINES, folded
+from dorimportd.parse.header import HEADER_LINES
+from dorimportd.parse.naming import folded
 from dorimportd.parse.rows import Dialect, Rows
 
 SAMPLE_ROWS: Final = 20_000  # of each sample that are looked at

@@ -35,6 +35,7 @@ from dorimportd.parse.values import CURRENCY
 # Signs of one currency each: not $, not kr.
 SIGNS: Final = {"€": "EUR", "£": "GBP", "₹": "INR", "zł": "PLN", "Kč": "CZK"}
 ZONE: Final = re.compile("time ?zone|zeitzone|fuseau|huso|fuso|tijdzone", re.IGNORECASE)
+BARE_KEY: Final = re.compile("[A-Za-z0-9_-]+")
 MOST: Final = 0.5  # of the rows must have a value in a column that is to be used
 
 
@@ -55,6 +56,11 @@ def quoted(value: str | Sequence[str]) -> str:
     return f"[{', '.join(map(quoted, value))}]"
 
 
+def quoted_key(name: str) -> str:
+    """*name* as a key of TOML."""
+    return name if BARE_KEY.fullmatch(name) else quoted(name)
+
+
 def findings(layout: Layout) -> Iterator[tuple[str, Finding]]:
     """The keys of a format for files of this *layout*, each with its value as TOML."""
     yield "encoding", toml(layout.encoding)
@@ -66,19 +72,21 @@ def findings(layout: Layout) -> Iterator[tuple[str, Finding]]:
     total, total_findings = find_total([each for each in used if each not in times] or layout.columns)
     roles = Roles(location, total, times)
     yield "location", location_finding
-    yield "transaction_id", find_identity(used, roles)
+    yield from find_identity(used, roles)
     yield from total_findings
     yield from find_currency(layout.columns, total)
     yield from time_findings
 
 
 def remarks(columns: Sequence[Column]) -> Iterator[str]:
-    """What the samples tell that a format cannot express."""
+    """What the samples tell that the format above does not say, and how it would be said."""
     for column, value in kinds_that_are_no_sale(columns):
-        yield f"`{column.name}` is {value}; such rows would be imported, too. Can the export leave them out?"
+        said = f"skip = {{ {quoted_key(column.name)} = {quoted(value.text)} }}"
+        yield f"`{column.name}` is {value}; such rows are imported, too, unless {said} leaves them out"
     for column in columns:
         if ZONE.search(column.name) and column.values:
-            yield f"`{column.name}` tells a time zone ({column.values[0]}), but a format has one for all rows"
+            said = f"timezone = {{ column = {quoted(column.name)} }}"
+            yield f"`{column.name}` tells a time zone ({column.values[0]}); is it to count? Then write {said}"
 
 
 def toml(finding: Finding) -> Finding:
@@ -193,27 +201,31 @@ def pattern_of_times(times: Sequence[Column], found: Sequence[Choice]) -> Iterat
     yield "time_format", Finding(quoted(chosen), f"all dates fit, such as {latest}", doubt)
 
 
-def find_identity(columns: Sequence[Column], roles: Roles) -> Finding:
-    """The ID: a column, several, or one that is generated."""
+def find_identity(columns: Sequence[Column], roles: Roles) -> Iterator[tuple[str, Finding]]:
+    """The ID: a column, several, or one that is generated; and whether rows are line items."""
     taken = [column.name for column in (roles.location, roles.total, *roles.times) if column]
     found = best([column for column in columns if column.name not in taken], IDENTITY)
     if not found:
         named = [roles.location] if roles.location else []
         fields = [column.name for column in (*named, *roles.times, roles.total)]
         doubt = "no column is an ID; do two rows that are alike in these fields always mean two sales?"
-        return Finding(f"{{ generate_from = {quoted(fields)} }}", "", doubt)
+        yield "transaction_id", Finding(f"{{ generate_from = {quoted(fields)} }}", "", doubt)
+        return
     column = found[0]
     double = repeated([column], roles)
     if double is None:
         doubt = which(column, rivals(found, IDENTITY), "the ID")
-        return Finding(quoted(column.name), f"no other sale has the same; {told(column)}", doubt)
-    if repeated([column, *taken_at_once(roles)], roles):
+        reason = f"no other sale has the same; {told(column)}"
+        yield "transaction_id", Finding(quoted(column.name), reason, doubt)
+    elif repeated([column, *taken_at_once(roles)], roles):
         doubt = (
-            f"{double} is on several rows with other totals: these are line items, which a format cannot put"
-            " together; ask for an export with one row for each sale"
+            f"{double} is on several rows with other totals; are these line items, and is the sum of"
+            f" `{roles.total.name}` the total of the sale?"
         )
-        return Finding(quoted(column.name), "", doubt)
-    return composed(column, double, roles)
+        yield "transaction_id", Finding(quoted(column.name), f"several rows have the same; {told(column)}")
+        yield "group_by", Finding(quoted(column.name), "", doubt)
+    else:
+        yield "transaction_id", composed(column, double, roles)
 
 
 def composed(column: Column, double: Value, roles: Roles) -> Finding:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterator, Mapping
 from io import StringIO
-from typing import BinaryIO, Final
+from typing import Final, Protocol
 
 from dorimportd.errors import HoldFile
 
@@ -74,7 +74,15 @@ NAMES: Final[Mapping[str, str]] = {
 }
 
 
-def decode(stream: BinaryIO, encoding: str) -> Iterator[list[str]]:
+class Readable(Protocol):
+    """Bytes that can be read again from their beginning."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+    def seek(self, offset: int, /) -> int: ...
+
+
+def decode(stream: Readable, encoding: str) -> Iterator[list[str]]:
     """The physical lines of *stream*, read from its beginning, in lists of bounded size.
 
     Raises HoldFile where it is not text in this *encoding*, holds a NUL or too long a line.

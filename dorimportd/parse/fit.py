@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher
 from typing import Final, NamedTuple
 
-from dorimportd.parse.header import HEADER_LINES, candidates, folded
+from dorimportd.parse.header import HEADER_LINES, candidates
+from dorimportd.parse.naming import Naming, folded
 from dorimportd.parse.rows import Dialect
 
 DELIMITERS: Final = (",", ";", "\t", "|")
@@ -29,37 +30,50 @@ class Candidate(NamedTuple):
     found: frozenset[str]  # of the wanted columns, folded
 
 
-def explain(lines: Sequence[str], wanted: Sequence[str], dialect: Dialect) -> str:
-    """Why none of *lines*, the first of a file, is a header with the *wanted* columns."""
+def explain(
+    lines: Sequence[str],
+    wanted: Sequence[str],
+    dialect: Dialect,
+    naming: Naming = folded,
+    at: int | None = None,
+) -> str:
+    """Why none of *lines*, the first of a file, is a header with the *wanted* columns.
+
+    Of *at* see find_header.
+    """
     if not any(line.strip() for line in lines):
         return "The file is empty."
-    best = likeliest(lines, wanted, dialect)
+    best = likeliest(lines, wanted, dialect, naming, at)
     for delimiter in DELIMITERS:
-        other = likeliest(lines, wanted, Dialect(delimiter, dialect.quote))
+        other = likeliest(lines, wanted, Dialect(delimiter, dialect.quote), naming, at)
         if not best.found and len(other.found) > len(wanted) // 2:
             name = DELIMITER_NAMES.get(delimiter, delimiter)
             hint = f'set delimiter = "{name}"'
             return f"The columns in line {other.line} are separated by {shown(delimiter)}; {hint}."
+    if not best.found and at is not None:
+        return f"Line {at}, the header, has none of the columns {listed(wanted)}, but {listed(best.names)}."
     if not best.found:
         return (
             f"None of the first {HEADER_LINES} lines has any of the columns {listed(wanted)};"
             f" line {best.line} has {listed(best.names)}."
         )
-    missing = [name for name in wanted if folded(name) not in best.found]
-    extra = [name for name in best.names if folded(name) not in map(folded, wanted)]
+    missing = [name for name in wanted if naming(name) not in best.found]
+    extra = [name for name in best.names if naming(name) not in map(naming, wanted)]
     return (
         f"The header in line {best.line} does not fit the format: {', '.join(changes(missing, extra))}."
         f" Its columns are {listed(best.names)}."
     )
 
 
-def likeliest(lines: Sequence[str], wanted: Sequence[str], dialect: Dialect) -> Candidate:
+def likeliest(
+    lines: Sequence[str], wanted: Sequence[str], dialect: Dialect, naming: Naming, at: int | None
+) -> Candidate:
     """The line that has most of the *wanted* columns; of several, that with most columns, then the first."""
-    needed = {folded(name) for name in wanted}
+    needed = {naming(name) for name in wanted}
     found = []
-    for line, row in candidates(lines, dialect):
+    for line, row in candidates(lines, dialect, at):
         names = tuple(name.strip() for name in row if name.strip())
-        found.append(Candidate(line, names, frozenset(needed & set(map(folded, names)))))
+        found.append(Candidate(line, names, frozenset(needed & set(map(naming, names)))))
     nothing = Candidate(1, (), frozenset())
     return max(found, key=lambda each: (len(each.found), len(each.names)), default=nothing)
 

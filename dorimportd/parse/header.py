@@ -1,7 +1,8 @@
 """Which line names the columns, and which of them are meant.
 
 The header is the first line, of the first hundred, that names every column the format uses.  What stands
-above it is the preamble.  Neither the order of the columns nor others between them matter.
+above it is the preamble.  Neither the order of the columns nor others between them matter.  A format may
+say instead on which line the header is.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from dorimportd.errors import HoldFile
+from dorimportd.parse.naming import Naming, folded
 from dorimportd.parse.rows import Dialect
 
 HEADER_LINES: Final = 100  # of the file, in which the header must be
@@ -30,37 +32,38 @@ class Header:
         """How many fields a row has.  Columns without a name at the end are surplus delimiters."""
         return max((place for place, name in enumerate(self.names, 1) if name), default=0)
 
-    def place(self, column: str) -> int:
-        """The field of a row that is *column*, which the format names."""
-        return self.places[folded(column)]
 
-
-def folded(name: str) -> str:
-    """What of a column's name counts: neither case nor blanks around it, nor which blanks are in it."""
-    return " ".join(name.split()).casefold()
-
-
-def find_header(lines: Sequence[str], wanted: Sequence[str], dialect: Dialect) -> Header | None:
+def find_header(
+    lines: Sequence[str],
+    wanted: Sequence[str],
+    dialect: Dialect,
+    naming: Naming = folded,
+    at: int | None = None,
+) -> Header | None:
     """The header among *lines*, the first of a file; None when no line has all the *wanted* columns.
 
-    Raises HoldFile when one of them is there twice.
+    With *at* no other line than this one, counted from 1, is asked.  Raises HoldFile when one of the
+    columns is there twice.
     """
-    needed = {folded(name) for name in wanted}
-    for last_line, row in candidates(lines, dialect):
-        found = [folded(name) for name in row]
+    needed = {naming(name) for name in wanted}
+    for last_line, row in candidates(lines, dialect, at):
+        found = [naming(name) for name in row]
         if needed <= set(found):
-            refuse_doubles(found, wanted, last_line)
+            refuse_doubles([name for name in wanted if found.count(naming(name)) > 1], last_line)
             names = tuple(name.strip() for name in row)
             return Header(names, last_line, {name: found.index(name) for name in needed})
     return None
 
 
-def candidates(lines: Sequence[str], dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
+def candidates(
+    lines: Sequence[str], dialect: Dialect, at: int | None = None
+) -> Iterator[tuple[int, list[str]]]:
     """The rows that might be the header, each with its last line.
 
     Each line is tried as the beginning of a row, since in a preamble a quote need not be closed.
     """
-    for place in range(min(len(lines), HEADER_LINES)):
+    wanted = range(HEADER_LINES) if at is None else range(at - 1, at)
+    for place in wanted[: max(0, len(lines) - wanted.start)]:
         reader = dialect.reader(lines[place : place + HEADER_LINES])
         try:
             row = next(reader)
@@ -69,11 +72,10 @@ def candidates(lines: Sequence[str], dialect: Dialect) -> Iterator[tuple[int, li
         yield place + reader.line_num, row
 
 
-def refuse_doubles(found: Sequence[str], wanted: Iterable[str], line: int) -> None:
-    """Raises HoldFile when one of the *wanted* columns is *found* twice in the header."""
-    doubles = [name for name in wanted if found.count(folded(name)) > 1]
-    if doubles:
-        names = ", ".join(f"`{name}`" for name in dict.fromkeys(doubles))
+def refuse_doubles(doubles: Iterable[str], line: int) -> None:
+    """Raises HoldFile when there are *doubles*, names that the header in this line has more than once."""
+    names = ", ".join(f"`{name}`" for name in dict.fromkeys(doubles))
+    if names:
         raise HoldFile(
             f"The header in line {line} has {names} more than once, so that it is not known which is meant."
         )

@@ -3,8 +3,8 @@
 What the file says about the place is taken in this order: an offset in the value; else the time zone of
 the format; else the customer's.  Then:
 
-    02:30 happens twice (clocks go back)      the first of the two, in summer time
-    02:30 does not happen (clocks go forward) no time, and so a reject
+    02:30 happens twice (clocks go back)      the first of the two, in summer time; or the second
+    02:30 does not happen (clocks go forward) no time, and so a reject; or as if they had not gone yet
     a date alone                              its midnight; where the clocks skip that, the same instant
                                               as if they had not been changed yet
     ends in Z                                 that instant, at the offset that the place then has
@@ -14,13 +14,13 @@ A million rows have a thousand dates and 86,400 times of the day, so each half o
 
 from __future__ import annotations
 
+import re
 from calendar import monthrange
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from typing import Final, NamedTuple
-from zoneinfo import ZoneInfo
 
-from dorimportd.parse.pattern import ISO, Clock, Pattern, Stated
+from dorimportd.parse.pattern import ISO, Clock, Pattern, Stated, pattern_of
 from dorimportd.parse.values import BadValue, Memo
 from dorimportd.words import EPOCH, instant
 
@@ -34,8 +34,16 @@ DAY: Final = 86_400 * SECOND
 # A date outside of these is a misread one.
 YEARS: Final = range(1970, 2101)
 
+LAST: Final = (datetime(YEARS[-1] + 1, 1, 1, tzinfo=EPOCH.tzinfo) - EPOCH) // timedelta(microseconds=1) - 1
+
+# Of what a pattern that is a word stands for.
+EXAMPLES: Final = {ISO: "2026-07-14 16:52:38", "epoch": "1784023200", "epoch_ms": "1784023200000"}
+
 DATES_KEPT: Final = 20_000
 CLOCKS_KEPT: Final = 100_000  # more than a day has seconds
+
+
+Dates = tuple[date | None, date | None]  # the first and the last that are plausible
 
 
 class Day(NamedTuple):
@@ -52,9 +60,20 @@ class Moments:
     *patterns* are tried in their order; the first that fits and gives a day of the calendar counts.
     """
 
-    def __init__(self, patterns: Sequence[Pattern], zone: ZoneInfo) -> None:
+    def __init__(
+        self,
+        patterns: Sequence[Pattern],
+        zone: tzinfo,
+        *,
+        second: bool = False,
+        shift: bool = False,
+        dates: Dates = (None, None),
+    ) -> None:
         self._patterns = patterns
         self._zone = zone
+        self._second = second  # of two times that look alike
+        self._dates = dates
+        self._shift = shift  # a time that is skipped, rather than refuse it
         # Halves of texts of the first pattern.  Put together they always make a text that fits it, and so
         # no other pattern is to be asked.
         first = patterns[0]
@@ -102,6 +121,11 @@ class Moments:
             raise BadValue("is empty")
         bad = BadValue(rule_of(self._patterns))
         for pattern in self._patterns:
+            if pattern.unit:
+                count = pattern.read_count(text)
+                if count is None:
+                    continue
+                return self._since_epoch(count)
             halves = pattern.halves(text)
             if halves is not None:
                 try:
@@ -111,7 +135,21 @@ class Moments:
                 else:
                     clock = clock_of(pattern, halves[1])
                     return self._resolve(day.midnight + clock.microseconds, clock.stated)
-        raise bad
+        raise BadValue(bad.rule + turned_round(text, self._patterns))
+
+    def _since_epoch(self, count: int) -> tuple[int, int]:
+        if count > LAST:
+            raise BadValue(f"is not in the years {YEARS[0]} to {YEARS[-1]}")
+        shown = instant(count).astimezone(self._zone)
+        self._refuse_implausible(shown.date())
+        return count, seconds(shown.utcoffset())
+
+    def _refuse_implausible(self, day: date) -> None:
+        earliest, latest = self._dates
+        if earliest is not None and day < earliest:
+            raise BadValue(f"is before {earliest}, the earliest date of the format")
+        if latest is not None and day > latest:
+            raise BadValue(f"is after {latest}, the latest date of the format")
 
     def _day(self, pattern: Pattern, half: str) -> Day:
         """The date in the first half of a text."""
@@ -122,6 +160,7 @@ class Moments:
             raise BadValue("is not a day of the calendar")
         if date.year not in YEARS:
             raise BadValue(f"is not in the years {YEARS[0]} to {YEARS[-1]}")
+        self._refuse_implausible(datetime(*date).date())
         midnight = (datetime(*date, tzinfo=EPOCH.tzinfo) - EPOCH) // timedelta(microseconds=1)
         offsets = {*self._offsets(midnight), *self._offsets(midnight + DAY)}
         offset = self._offsets(midnight)[0]
@@ -142,11 +181,12 @@ class Moments:
         if stated is Stated.UTC:
             return wall, seconds(instant(wall).astimezone(self._zone).utcoffset())
         before, after = self._offsets(wall)
-        if after <= before:  # it shows that once, or twice: then the first counts
-            return wall - before * SECOND, before
-        if stated is Stated.NO_CLOCK:
+        if after <= before:  # it shows that once, or twice
+            offset = after if self._second else before
+            return wall - offset * SECOND, offset
+        if self._shift or stated is Stated.NO_CLOCK:
             return wall - before * SECOND, after
-        raise BadValue(f"is skipped by the clocks in {self._zone.key} when they go forward")
+        raise BadValue(f"is skipped by the clocks in {self._zone} when they go forward")
 
 
 def clock_of(pattern: Pattern, half: str) -> Clock:
@@ -157,11 +197,21 @@ def clock_of(pattern: Pattern, half: str) -> Clock:
     return clock
 
 
+def turned_round(text: str, patterns: Sequence[Pattern]) -> str:
+    """What to add when *text* would fit with day and month in each other's places."""
+    for pattern in patterns:
+        if "%d" in pattern.text and "%m" in pattern.text:
+            other = pattern_of(re.sub("%[dm]", lambda code: "%m" if code[0] == "%d" else "%d", pattern.text))
+            if other.whole.fullmatch(text) and not pattern.whole.fullmatch(text):
+                return "; are day and month turned round?"
+    return ""
+
+
 def rule_of(patterns: Sequence[Pattern]) -> str:
     """What a text breaks that fits none of *patterns*."""
-    if [pattern.text for pattern in patterns] == [ISO]:
-        return "is not a time like 2026-07-14 16:52:38"
-    return f"is not a time like {' or '.join(pattern.text for pattern in patterns)}"
+    return (
+        f"is not a time like {' or '.join(EXAMPLES.get(pattern.text, pattern.text) for pattern in patterns)}"
+    )
 
 
 def seconds(offset: timedelta | None) -> int:

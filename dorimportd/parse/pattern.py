@@ -1,9 +1,9 @@
-"""How a time is written: a pattern of strptime's codes, or the word "iso".
+"""How a time is written: a pattern of strptime's codes, or one of the words "iso", "epoch", "epoch_ms".
 
-The codes mean what they mean to strptime, with four differences.  Month names are English, whatever the
-locale.  A pattern whose codes touch (%Y%m%d) takes each number at its full width, so that 2026111 is no
-date rather than one of two.  A blank stands for any number of blanks, also of those that do not break.
-A fraction has up to nine digits, of which six count.
+The codes mean what they mean to strptime, with five differences.  %s is the seconds since midnight.  Month
+names are English, whatever the locale.  A pattern whose codes touch (%Y%m%d) takes each number at its full
+width, so that 2026111 is no date rather than one of two.  A blank stands for any number of blanks, also of
+those that do not break.  A fraction has up to nine digits, of which six count.
 
 It knows no time zone: what a text says about its own offset is told as it stands.
 """
@@ -17,6 +17,8 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 ISO: Final = "iso"
+# Counts since 1970-01-01T00:00:00Z, each with the microseconds of one.
+EPOCHS: Final = {"epoch": 1_000_000, "epoch_ms": 1_000}
 
 MONTHS: Final = (
     "January",
@@ -37,6 +39,9 @@ MONTH_NUMBERS: Final = {name[:3].lower(): number for number, name in enumerate(M
 
 BLANKS: Final = "[ \t\u00a0\u2009\u202f]"
 OFFSET: Final = r"Z|[-+](?:0[0-9]|1[0-4])(?::?[0-5][0-9])?"
+
+
+OF_DAY: Final = "86[0-3][0-9]{2}|8[0-5][0-9]{3}|[0-7][0-9]{4}|[0-9]{1,4}"  # seconds, up to 86399
 
 
 class Code(NamedTuple):
@@ -63,6 +68,7 @@ CLOCK_CODES: Final[Mapping[str, Code]] = {
     "M": Code("minute", "[0-5]?[0-9]", "[0-5][0-9]"),
     "S": Code("second", "[0-5]?[0-9]", "[0-5][0-9]"),
     "f": Code("fraction", "[0-9]{1,9}", "[0-9]{1,9}"),
+    "s": Code("of_day", OF_DAY, OF_DAY),
     "p": Code("half", rf"[ap]\.?{BLANKS}?m\.?", rf"[ap]\.?{BLANKS}?m\.?"),
     "z": Code("offset", OFFSET, OFFSET),
 }
@@ -122,6 +128,7 @@ class Pattern:
     date: re.Pattern[str]
     clock: re.Pattern[str]
     guess: Callable[[str], int]  # where the clock begins in a text that fits, nearly always; costs no match
+    unit: int = 0  # microseconds of one, where the text is a count since 1970
 
     def halves(self, text: str) -> tuple[str, str] | None:
         """The halves of *text*, without blanks around it; None when it does not fit."""
@@ -131,6 +138,15 @@ class Pattern:
         if self.whole is self.date:
             return text, text
         return text[: match.end("date")], text[match.end("date") :]
+
+    def read_count(self, text: str) -> int | None:
+        """The microseconds since 1970-01-01T00:00:00Z in *text*, where it is a count of them."""
+        match = self.whole.fullmatch(text)
+        if match is None:
+            return None
+        fraction = match["fraction"] or ""
+        count: int = int(match["whole"] + fraction) * self.unit // 10 ** len(fraction)
+        return count
 
     def read_date(self, half: str) -> Date | None:
         """The date in *half*; None when it does not fit."""
@@ -163,7 +179,12 @@ def microseconds(found: Mapping[str, str]) -> int:
     hour = int(found.get("hour") or 0)
     if half := found.get("half"):
         hour = int(found["hour_of_half"]) % 12 + (12 if half[0] in "pP" else 0)
-    seconds = hour * 3600 + int(found.get("minute") or 0) * 60 + int(found.get("second") or 0)
+    seconds = (
+        int(found.get("of_day") or 0)
+        + hour * 3600
+        + int(found.get("minute") or 0) * 60
+        + int(found.get("second") or 0)
+    )
     return seconds * 1_000_000 + int((found.get("fraction") or "").ljust(6, "0")[:6])
 
 
@@ -171,7 +192,7 @@ def stated(found: Mapping[str, str]) -> int | Stated:
     """The offset in seconds east of UTC, or what is said instead."""
     offset = found.get("offset")
     if not offset:
-        has_clock = found.get("hour") or found.get("half")
+        has_clock = found.get("hour") or found.get("half") or found.get("of_day")
         return Stated.NOTHING if has_clock else Stated.NO_CLOCK
     digits = offset[1:].replace(":", "").ljust(4, "0")
     # RFC 3339 section 4.3: -00:00 says that the place's offset is not known.  RFC 9557 reads Z so, too.
@@ -186,6 +207,9 @@ def pattern_of(text: str) -> Pattern:
 
     Raises ValueError, whose text goes on after the pattern.
     """
+    if text in EPOCHS:
+        whole = compiled(r"(?P<whole>[0-9]{1,15})(?:\.(?P<fraction>[0-9]{1,9}))?")
+        return Pattern(text, whole, NOTHING_FITS, NOTHING_FITS, len, EPOCHS[text])
     if text == ISO:
         return in_halves(ISO, ISO_DATE, ISO_CLOCK, lambda text: len("2026-07-14"))
     tokens = tokens_of(text)
@@ -202,6 +226,9 @@ def pattern_of(text: str) -> Pattern:
         return Pattern(text, whole, whole, whole, len)
     guess = guess_of(tokens[:date_ends], tokens[date_ends])
     return in_halves(text, "".join(shapes[:date_ends]), "".join(shapes[date_ends:]), guess)
+
+
+NOTHING_FITS: Final = re.compile("(?!)")
 
 
 def in_halves(text: str, date: str, clock: str, guess: Callable[[str], int]) -> Pattern:
@@ -240,6 +267,8 @@ def is_code(token: str) -> bool:
 
 def refuse_contradictions(codes: Sequence[str]) -> None:
     """Raises ValueError unless *codes* say one date and at most one time of the day."""
+    if codes == ["s"]:
+        raise ValueError('holds %s alone, the seconds of a day; those since 1970 are "epoch"')
     for code in codes:
         if codes.count(code) > 1:
             raise ValueError(f"holds %{code} twice")
@@ -249,8 +278,9 @@ def refuse_contradictions(codes: Sequence[str]) -> None:
         held = [code for code in codes if code in choice]
         if len(held) != 1:
             raise ValueError(f"holds both %{held[0]} and %{held[1]}" if held else f"needs {what}")
-    if "H" in codes and "I" in codes:
-        raise ValueError("holds both %H and %I")
+    hours = [code for code in "HIs" if code in codes]
+    if len(hours) > 1:
+        raise ValueError(f"holds both %{hours[0]} and %{hours[1]}")
 
 
 def shape_of(tokens: Sequence[str], place: int) -> str:
@@ -268,4 +298,4 @@ def shape_of(tokens: Sequence[str], place: int) -> str:
 
 def is_number(token: str) -> bool:
     """Whether *token* is a code that stands for digits."""
-    return is_code(token) and token[1] in "YymdHIMSf"
+    return is_code(token) and token[1] in "YymdHIMSfs"

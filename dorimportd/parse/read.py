@@ -1,40 +1,40 @@
 """A file, by its format, into batches of transactions and rejects.
 
-Each row ends as one transaction or as one reject.  A row without text is a blank line and no row.  Rows
-that are right take the short way; one that is not is gone through again, source by source, to tell which
-value breaks which rule.
+Each row that the format does not leave out ends as one transaction or as one reject.  A row without text
+is a blank line and no row.  Rows that are right take the short way; one that is not is gone through again,
+source by source, to tell which value breaks which rule.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import csv
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
-from operator import itemgetter
+from itertools import chain, islice
 from typing import BinaryIO, Final, NamedTuple
-from zoneinfo import ZoneInfo
 
 from dorimportd.errors import HoldFile
-from dorimportd.parse.amount import AmountReader
+from dorimportd.parse.columns import Columns, Surroundings
+from dorimportd.parse.condition import Row
+from dorimportd.parse.control import ControlRows, Tally
 from dorimportd.parse.decode import decode, line_ends
-from dorimportd.parse.fit import explain
-from dorimportd.parse.format import Constant, Format, FromColumn, Generated, columns_of
+from dorimportd.parse.fit import explain, printable
+from dorimportd.parse.format import Format
+from dorimportd.parse.group import Groups
 from dorimportd.parse.header import Header, find_header
-from dorimportd.parse.identity import Generator, compose, read_part
-from dorimportd.parse.moment import Moments
-from dorimportd.parse.pattern import pattern_of
+from dorimportd.parse.keys import NO_HEADER
+from dorimportd.parse.readers import Reader, identity_reader, location_reader, scoped, time_reader
 from dorimportd.parse.rows import RAW_CHARACTERS, Rows
-from dorimportd.parse.values import BadValue, Memo, read_currency, read_text
+from dorimportd.parse.sieve import Kind, Sieve, is_blank
+from dorimportd.parse.total import total_reader
+from dorimportd.parse.unpack import unpacked
+from dorimportd.parse.values import SHORTENED_RULE, BadField, BadValue
 from dorimportd.words import Reject, Transaction
+
+EXPORT_AGAIN: Final = "Send the file as the till exported it, not opened and saved by a spreadsheet."
 
 BATCH_ROWS: Final = 10_000
 BATCH_CHARACTERS: Final = 4_194_304  # of its rejects
-CURRENCIES_KEPT: Final = 20
-
-# Blanks of all kinds, and the sign by which DOS ended a file.
-BLANK: Final = " \t\r\n\x0b\x0c\x1a\u00a0\u2009\u202f"
-
-Row = Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,199 +45,235 @@ class Defaults:
     currency: str  # ISO 4217
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Batch:
-    """Consecutive rows of a file and what they became: rows = transactions + rejects."""
+    """Rows of a file and what they became.  Line items come with the last row of the file."""
 
     transactions: list[Transaction] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
+    skipped: int = 0  # further rows that the format leaves out: they are no rows of the count
+    further: dict[int, int] = field(default_factory=dict)
+    """By the line of a transaction that is made of several rows, how many there are besides the first."""
 
     @property
     def rows(self) -> int:
-        """How many rows of the file; blank lines are none."""
-        return len(self.transactions) + len(self.rejects)
+        """How many rows of the file; blank lines and what is skipped are none."""
+        return len(self.transactions) + sum(self.further.values()) + len(self.rejects)
 
 
-def read(stream: BinaryIO, format: Format, defaults: Defaults) -> Iterator[Batch]:
-    """What the file in *stream*, which can be rewound, says by this *format*.
+def read(stream: BinaryIO, format: Format, defaults: Defaults, name: str = "") -> Iterator[Batch]:
+    """What the file in *stream*, which can be rewound, says by this *format*; *name* is that of the file.
 
-    Batches have some 10,000 rows, in the order of the file, and none is empty: a file without rows has
-    none.  The same bytes give the same batches.
+    Batches have some 10,000 rows or transactions, in the order of the file, and a file without rows has
+    none; one is empty while a large file of line items is still being read.  The same bytes give the same
+    batches.
 
     Raises HoldFile, before the first batch when the beginning shows it, or later.
     """
-    blocks = decode(stream, format.encoding)
+    opened = open_rows(stream, format, name)
+    converter = Converter(format, opened, defaults)
+    tally = Tally(format, converter.control)
+    for batch in batches(stream, format, defaults, name, opened, converter):
+        tally.add(batch)
+        yield batch
+    tally.finish()
+
+
+def batches(
+    stream: BinaryIO, format: Format, defaults: Defaults, name: str, opened: Opened, converter: Converter
+) -> Iterator[Batch]:
+    """The same, whatever the file as a whole may be worth."""
+    while not opened.rows.ended:
+        batch = Batch()
+        converter.convert(opened.rows, batch)
+        # Of a large file of line items the end is far: whoever reads it may stop in between.
+        if batch.rows or batch.skipped or not opened.rows.ended:
+            yield batch
+    if converter.groups is not None:
+        yield from grouped(converter.groups)
+        if converter.groups.spoilt:
+            again = open_rows(stream, format, name)
+            yield from taken_along(Converter(format, again, defaults), again.rows, converter.groups)
+
+
+class Opened(NamedTuple):
+    """A file of which the header was read."""
+
+    header: Header
+    columns: Columns
+    rows: Rows
+
+
+def open_rows(stream: BinaryIO, format: Format, name: str) -> Opened:
+    """The file in *stream* from its beginning.  Raises HoldFile."""
+    blocks = decode(unpacked(stream), format.encoding)
     opening = next(blocks, [])
-    header = find_header(opening, format.columns, format.dialect)
-    if header is None:
-        raise HoldFile(explain(opening, format.columns, format.dialect))
+    header = header_of(opening, format)
+    columns = columns_of(format, header, Surroundings(name, preamble_of(opening, header, format)))
     below = chain([opening[header.last_line :]], blocks)
-    rows = Rows(below, format.dialect, header.last_line + 1)
-    converter = Converter(format, header, defaults)
+    return Opened(header, columns, Rows(below, format.dialect, header.last_line + 1))
+
+
+def grouped(groups: Groups) -> Iterator[Batch]:
+    """The transactions that the rows of a file made together."""
+    found = groups.finish()
+    while group := list(islice(found, BATCH_ROWS)):
+        further = {each.transaction.line: each.rows - 1 for each in group if each.rows > 1}
+        yield Batch([each.transaction for each in group], further=further)
+
+
+def taken_along(converter: Converter, rows: Rows, groups: Groups) -> Iterator[Batch]:
+    """The rows that are right, but of a transaction that another one has spoilt."""
     while not rows.ended:
         batch = Batch()
-        converter.convert(rows, batch)
+        converter.spoilt(rows, groups, batch)
         if batch.rows:
             yield batch
 
 
-class Check(NamedTuple):
-    """A question to a row that is wrong: it raises BadValue if this is what is wrong with it."""
+def header_of(opening: Sequence[str], format: Format) -> Header:
+    """The header of the file that begins with these lines.  Raises HoldFile."""
+    if format.header == NO_HEADER:
+        return Header((), 0, {})
+    at = format.header
+    header = find_header(opening, format.wanted, format.dialect, format.naming, at)
+    if header is None:
+        raise HoldFile(explain(opening, format.wanted, format.dialect, format.naming, at))
+    return header
 
-    places: tuple[int, ...]  # of the fields that are asked about
-    ask: Callable[[Row], object]
+
+def preamble_of(opening: Sequence[str], header: Header, format: Format) -> list[list[str]]:
+    """The rows above the header."""
+    lines = opening[: max(0, header.last_line - 1)]
+    return [row for line in lines for row in one_row(line, format)]
+
+
+def one_row(line: str, format: Format) -> list[list[str]]:
+    """A line of the preamble, where a quote need not be closed, as the row that it is; or as none."""
+    try:
+        return list(format.dialect.reader([line]))
+    except csv.Error:
+        return []
+
+
+def columns_of(format: Format, header: Header, surroundings: Surroundings) -> Columns:
+    """The columns of this file; one without a header has as many as the format has numbers."""
+    defined = format.columns or {}
+    numbers = [number for number in defined.values() if isinstance(number, int)]
+    width = max([header.width, *numbers])
+    return Columns(header.names, header.places, width, defined, format.naming, surroundings)
 
 
 class Converter:
     """Rows into transactions and rejects, for one file.
 
-    `_location`, `_total`, `_time` and `_identity` each read their part of a row or raise BadValue; the
-    checks ask the same in smaller steps.  The ID comes last, so that only rows that are right are counted
-    as occurrences.
+    The ID is read last, so that only rows that are right are counted as occurrences.
     """
 
-    def __init__(self, format: Format, header: Header, defaults: Defaults) -> None:
-        self._header = header
-        self._checks: list[Check] = [Check((), self._check_width)]
-        self._location = self._location_reader(format)
-        self._total = self._total_reader(format, defaults)
-        self._time = self._time_reader(format, defaults)
-        self._identity = self._identity_reader(format)
+    def __init__(self, format: Format, opened: Opened, defaults: Defaults) -> None:
+        columns = self._columns = opened.columns
+        self._naming = format.naming
+        self._header = [self._naming(name) for name in opened.header.names[: columns.width]]
+        self._ragged = format.ragged == "accept"
+        self._width = columns.width if self._header else None  # without a header that of the first row
+        location = location_reader(format, columns)
+        total = total_reader(format, columns, defaults.currency)
+        time = time_reader(format, columns, defaults.timezone)
+        own = identity_reader(format, columns)
+        identity = own if format.unique_per == "customer" else scoped(own, location)
+        self._readers: tuple[Reader[object], ...] = (location, total.whole, time, identity)
+        self._reads = (location.read, total.whole.read, time.read, identity.read)
+        self.groups = Groups(format, columns, location, total, time, own) if format.group_by else None
+        self.control = None if format.control is None else ControlRows(format.control, format, columns)
+        self._damage = format.damage
+        self._sieve = Sieve(format, columns, self._check_width, self.control)
 
     def convert(self, rows: Rows, batch: Batch) -> None:
         """Add to *batch* what the next 10,000 rows become, or fewer where there are long rejects."""
-        location, total, time, identity = self._location, self._total, self._time, self._identity
-        width, told = self._header.width, 0
+        location, total, time, identity = self._reads
+        width, told = self._width, 0
+        kind = self._sieve.kind if self._sieve.has_work else None
+        groups = self.groups
         # The same as Transaction(*values) and Transaction._make(values), in half the time.
         transaction, add = tuple.__new__, batch.transactions.append
         for line, row in rows.take(BATCH_ROWS):
             try:
-                if len(row) != width:
-                    self._check_width(row)
+                if kind is not None:
+                    found = kind(row)
+                    if found is not Kind.COUNTS:
+                        batch.skipped += found is Kind.SKIPPED
+                        continue
+                elif len(row) != width:
+                    self._check_width(row, len(row))
+                if groups is not None:
+                    groups.add(row, line)
+                    continue
                 where = location(row)
                 units, scale, currency = total(row)
                 occurred_at, utc_offset = time(row)
                 values = (identity(row), where, units, scale, currency, occurred_at, utc_offset, line)
                 add(transaction(Transaction, values))
-            except BadValue:
+            except BadValue as bad:
                 if is_blank(row):
                     continue
-                reject = self._reject(row, line, rows.raw(line))
+                if self._is_header(row):
+                    batch.skipped += 1
+                    continue
+                reject = self._reject(bad, row, line, rows.raw(line))
                 batch.rejects.append(reject)
                 told += len(reject.raw) + len(reject.value)
                 if told > BATCH_CHARACTERS:
                     return
 
-    def _reject(self, row: Row, line: int, raw: str) -> Reject:
-        for places, ask in self._checks:
+    def spoilt(self, rows: Rows, groups: Groups, batch: Batch) -> None:
+        """Add to *batch* those of the next 10,000 rows that their transactions take along."""
+        for line, row in rows.take(BATCH_ROWS):
             try:
-                ask(row)
-            except BadValue as bad:
-                column = " + ".join(self._header.names[place] for place in places)
-                value = " ".join(row[place] for place in places)
-                return Reject(line, column, value[:RAW_CHARACTERS], bad.rule + suspicion(raw, places), raw)
-        raise AssertionError(f"no check finds what is wrong with {row}")
+                why = groups.why(row, line) if self._counts(row) else None
+            except BadValue:  # told the first time
+                continue
+            if why is not None:
+                value = why.value[:RAW_CHARACTERS]
+                batch.rejects.append(Reject(line, why.column, value, why.rule, rows.raw(line)))
 
-    def _check_width(self, row: Row) -> None:
-        width = self._header.width
-        if len(row) < width or any(field.strip() for field in row[width:]):
-            raise BadValue(f"has {len(row)} fields, but the header has {width}")
+    def _counts(self, row: list[str]) -> bool:
+        if self._sieve.has_work:
+            return self._sieve.kind(row) is Kind.COUNTS
+        self._check_width(row, len(row))
+        return not is_blank(row)
 
-    def _location_reader(self, format: Format) -> Callable[[Row], str]:
-        if isinstance(format.location, Constant):
-            constant = format.location.constant
-            return lambda row: constant
-        place = self._header.place(format.location)
-        self._checks.append(Check((place,), lambda row: read_text(row[place])))
-        locations = Memo(read_text)
-        return lambda row: locations[row[place]]
+    def _is_header(self, row: Row) -> bool:
+        """Whether the header is here again."""
+        names = [self._naming(field) for field in row[: len(self._header)]]
+        return bool(names) and names == self._header
 
-    def _total_reader(self, format: Format, defaults: Defaults) -> Callable[[Row], tuple[int, int, str]]:
-        amounts = AmountReader(decimal=format.decimal, thousands=format.thousands)
-        place = self._header.place(format.total)
+    def _reject(self, bad: BadValue, row: Row, line: int, raw: str) -> Reject:
+        fault = bad if isinstance(bad, BadField) else self._fault(row)
+        if fault.rule == SHORTENED_RULE and self._damage == "hold":
+            told = f"`{fault.column}` in line {line} is `{printable(fault.value)}`"
+            raise HoldFile(f"{told}: a spreadsheet has shortened such numbers. {EXPORT_AGAIN}")
+        rule = fault.rule if fault.column else fault.rule + suspicion(raw)
+        return Reject(line, fault.column, fault.value[:RAW_CHARACTERS], rule, raw)
 
-        def totals_in(currency: str) -> Memo[tuple[int, int, str]]:
-            return Memo(lambda text: (*amounts.read(text, currency), currency))
+    def _fault(self, row: Row) -> BadField:
+        """What is wrong with a row that one of the readers does not take."""
+        faults = (reader.fault(row, self._columns.names) for reader in self._readers)
+        fault = next((fault for fault in faults if fault is not None), None)
+        assert fault is not None
+        return fault
 
-        if isinstance(format.currency, FromColumn):
-            currency_place = self._header.place(format.currency.column)
-            currencies = Memo(lambda text: totals_in(read_currency(text)), CURRENCIES_KEPT)
-            self._checks.append(Check((currency_place,), lambda row: currencies[row[currency_place]]))
-            self._checks.append(Check((place,), lambda row: currencies[row[currency_place]][row[place]]))
-            return lambda row: currencies[row[currency_place]][row[place]]
-        totals = totals_in(format.currency or defaults.currency)
-        self._checks.append(Check((place,), lambda row: totals[row[place]]))
-        return lambda row: totals[row[place]]
-
-    def _time_reader(self, format: Format, defaults: Defaults) -> Callable[[Row], tuple[int, int]]:
-        patterns = [pattern_of(text) for text in format.time_format]
-        moments = Moments(patterns, ZoneInfo(format.timezone or defaults.timezone))
-        places = tuple(self._header.place(column) for column in format.time)
-        if len(places) == 1:
-            (place,) = places
-            self._checks.append(Check(places, lambda row: moments.read(row[place])))
-            return lambda row: moments.read(row[place])
-
-        def read_joined(row: Row) -> tuple[int, int]:
-            fields = [row[place].strip() for place in places]
-            # Without its clock a time might fit as a date alone.
-            if not all(fields):
-                raise BadValue("is empty")
-            return moments.read(" ".join(fields))
-
-        def read_pair(row: Row) -> tuple[int, int]:
-            try:
-                return moments.read_pair(row[first], row[second])
-            except BadValue:
-                return read_joined(row)
-
-        self._checks += [Check((place,), not_empty(place)) for place in places]
-        self._checks.append(Check(places, read_joined))
-        first, second, *others = places
-        return read_joined if others else read_pair
-
-    def _identity_reader(self, format: Format) -> Callable[[Row], str]:
-        source = format.transaction_id
-        places = tuple(self._header.place(column) for column in columns_of(source))
-        pick = picker(places)
-        if isinstance(source, Generated):
-            generator = Generator()
-            self._checks.append(Check(places, lambda row: generator.generate(pick(row))))
-            return lambda row: generator.generate(pick(row))
-        if len(places) == 1:
-            (place,) = places
-            self._checks.append(Check(places, lambda row: read_text(row[place])))
-            return lambda row: read_text(row[place])
-        self._checks += [Check((place,), part_of_id(place)) for place in places]
-        self._checks.append(Check(places, lambda row: compose(pick(row))))
-        return lambda row: compose(pick(row))
+    def _check_width(self, row: Row, fields: int) -> None:
+        """Raises BadField unless *row* may have so many *fields*; empty ones at the end do not count."""
+        if self._ragged:
+            return
+        if self._width is None:
+            self._width = max(fields, self._columns.width)
+        if fields < self._width or any(field.strip() for field in row[self._width : fields]):
+            of = "header" if self._header else "first row"
+            raise BadField(f"has {fields} fields, but the {of} has {self._width}", "", "")
 
 
-def picker(places: Sequence[int]) -> Callable[[Row], tuple[str, ...]]:
-    """What takes the fields at *places* from a row."""
-    if len(places) == 1:
-        return lambda row: (row[places[0]],)
-    return itemgetter(*places)
-
-
-def not_empty(place: int) -> Callable[[Row], object]:
-    def ask(row: Row) -> None:
-        if not row[place].strip():
-            raise BadValue("is empty")
-
-    return ask
-
-
-def part_of_id(place: int) -> Callable[[Row], object]:
-    return lambda row: read_part(row[place])
-
-
-def suspicion(raw: str, places: Sequence[int]) -> str:
+def suspicion(raw: str) -> str:
     """What a row of the wrong width may have come from, when it goes over several lines."""
     lines = 1 + line_ends(raw)
-    return f"; it goes over {lines} lines: is a quote not closed?" if lines > 1 and not places else ""
-
-
-def is_blank(row: Row) -> bool:
-    """Whether no field of *row* holds any text."""
-    return not "".join(row).strip(BLANK)
+    return f"; it goes over {lines} lines: is a quote not closed?" if lines > 1 else ""

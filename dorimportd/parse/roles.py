@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo
 
 from dorimportd.parse.amount import SCALE, AmountReader
 from dorimportd.parse.clues import Column, Value
-from dorimportd.parse.header import folded
 from dorimportd.parse.moment import DAY, Moments
+from dorimportd.parse.naming import folded
 from dorimportd.parse.pattern import ISO, Pattern, pattern_of
 from dorimportd.parse.values import CURRENCY, BadValue
 

@@ -19,6 +19,10 @@ MEMO_KEY_CHARACTERS: Final = 100  # a longer text is not worth keeping
 # C0, DEL and C1; the separators of lines and paragraphs; what turns the direction of writing.
 CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
+# How a spreadsheet writes a long number: 1.23E+12.  Many numbers become the same.
+SHORTENED: Final = re.compile(r"[0-9](?:[.,][0-9]+)?E\+[0-9]{2}")
+SHORTENED_RULE: Final = "is a number that a spreadsheet has shortened"
+
 CURRENCY: Final = re.compile("[A-Z]{3}")  # the shape of ISO 4217
 
 
@@ -28,6 +32,15 @@ class BadValue(Exception):
     @property
     def rule(self) -> str:
         return str(self.args[0])
+
+
+class BadField(BadValue):
+    """A value breaks a rule where it is known which: it need not be looked for."""
+
+    def __init__(self, rule: str, column: str, value: str) -> None:
+        super().__init__(rule)
+        self.column = column
+        self.value = value
 
 
 class Memo(dict[str, V]):
@@ -58,6 +71,8 @@ def read_text(text: str) -> str:
         raise BadValue("is empty")
     if len(stripped) > TEXT_CHARACTERS:
         raise BadValue(f"is longer than {TEXT_CHARACTERS} characters")
+    if "E+" in stripped and SHORTENED.fullmatch(stripped):
+        raise BadValue(SHORTENED_RULE)
     # isprintable is the quick question; it also refuses signs that do no harm, such as NBSP.
     if not stripped.isprintable() and CONTROL.search(stripped):
         raise BadValue("holds a control character")

@@ -39,6 +39,7 @@ class Window:
     transactions: list[Transaction] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     rows: int = 0
+    further: dict[int, int] = field(default_factory=dict)
 
     def clear(self) -> None:
         """Let go of the rows, in steps: a hundred thousand at once would hold up all other threads."""
@@ -49,6 +50,7 @@ class Window:
         self.transactions += batch.transactions
         self.rejects += batch.rejects
         self.rows += batch.rows
+        self.further |= batch.further
 
 
 class Importer:
@@ -101,16 +103,16 @@ class Importer:
                     only.clear()
                 only = None
         except HoldFile as reason:
-            return run.hold(str(reason))
+            return run.hold(str(reason), reason.rejects)
         if only is not None:
-            return run.finish(only.transactions, only.rejects, only.rows, duplicate_of=earlier)
+            return run.finish(only.transactions, only.rejects, only.rows, earlier, only.further)
         return write_windows(run, self._windows(delivery, plan), earlier)
 
     def _windows(self, delivery: Delivery, plan: Plan) -> Iterator[Window]:
         """The rows of the file, at least one window, each but the last as full as a window gets."""
         window = Window()
         with self._spool.open_delivery(delivery.sequence) as stream:
-            for batch in read(stream, plan.format, plan.defaults):
+            for batch in read(stream, plan.format, plan.defaults, delivery.envelope.name):
                 if self._stopping():
                     raise Interrupted
                 if window.rows and window.rows + batch.rows > WINDOW:
@@ -125,7 +127,7 @@ def write_windows(run: Run, windows: Iterator[Window], earlier: int | None) -> D
     held = next(windows)
     for number, window in enumerate(windows):
         if number >= run.resume_at:
-            run.write(held.transactions, held.rejects, held.rows)
+            run.write(held.transactions, held.rejects, held.rows, held.further)
         held.clear()
         held = window
-    return run.finish(held.transactions, held.rejects, held.rows, duplicate_of=earlier)
+    return run.finish(held.transactions, held.rejects, held.rows, earlier, held.further)

@@ -28,11 +28,13 @@ class Rehearsal:
     rows: int = 0
     transactions: dict[str, Transaction] = field(default_factory=dict)
     rejects: list[Reject] = field(default_factory=list)
+    further: int = 0  # rows of transactions that are made of several, besides the first of each
+    skipped: int = 0  # further rows, which the format leaves out
 
     @property
     def duplicates(self) -> int:
         """Rows that a later row of the file overrides."""
-        return self.rows - len(self.rejects) - len(self.transactions)
+        return self.rows - len(self.rejects) - len(self.transactions) - self.further
 
     @property
     def refunds(self) -> int:
@@ -69,6 +71,7 @@ class Rehearsal:
             "refunds": self.refunds,
             "duplicates": self.duplicates,
             "rejected": len(self.rejects),
+            "skipped": self.skipped,
             "totals": {currency: f"{total:f}" for currency, total in sorted(self.totals().items())},
             "first": iso(instant(period[0])) if period else None,
             "last": iso(instant(period[1])) if period else None,
@@ -84,11 +87,13 @@ class Rehearsal:
         yield from sorted(self.transactions.values(), key=lambda each: each.line)
 
 
-def rehearse(stream: BinaryIO, format: Format, defaults: Defaults) -> Rehearsal:
-    """What the file in *stream* would become.  Raises HoldFile."""
+def rehearse(stream: BinaryIO, format: Format, defaults: Defaults, name: str = "") -> Rehearsal:
+    """What the file *name* in *stream* would become.  Raises HoldFile."""
     found = Rehearsal()
-    for batch in read(stream, format, defaults):
+    for batch in read(stream, format, defaults, name):
         found.rows += batch.rows
+        found.further += sum(batch.further.values())
+        found.skipped += batch.skipped
         found.rejects += batch.rejects
         found.transactions.update((each.transaction_id, each) for each in batch.transactions)
     return found

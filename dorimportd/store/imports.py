@@ -10,9 +10,10 @@ kept only while the progress is the one that the attempt knows.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from dorimportd.errors import StoreAway
 from dorimportd.store.connect import Connected
@@ -28,6 +29,8 @@ from dorimportd.store.deliveries import (
 from dorimportd.store.models import Customers, Deliveries
 from dorimportd.store.upsert import upsert
 from dorimportd.words import Counts, Reject, State, Transaction
+
+ONE_ROW_EACH: Final[Mapping[int, int]] = MappingProxyType({})
 
 
 class Run:
@@ -47,14 +50,21 @@ class Run:
         self.resume_at = row.windows
         self.counts = row.outcome.counts
 
-    def write(self, transactions: Sequence[Transaction], rejects: Sequence[Reject], rows: int) -> Counts:
+    def write(
+        self,
+        transactions: Sequence[Transaction],
+        rejects: Sequence[Reject],
+        rows: int,
+        further: Mapping[int, int] = ONE_ROW_EACH,
+    ) -> Counts:
         """Keep a window that is not the last; returns its counts.
 
-        Each of the *rows* rows is a transaction or a reject, or it is a ValueError: counts must add up.
+        Each of the *rows* rows is of a transaction or a reject, or it is a ValueError: counts must add up.
+        *further* has, by its line, how many rows a transaction is made of besides its first.
         Raises StoreAway, and then nothing of the window is kept.
         """
         with self._database.writing():
-            counts = self._put(transactions, rejects, rows)
+            counts = self._put(transactions, rejects, rows, further)
             self._record(State.RECEIVED, None, self.counts + counts, self._windows + 1)
         self._windows += 1
         self.counts += counts
@@ -66,6 +76,7 @@ class Run:
         rejects: Sequence[Reject],
         rows: int,
         duplicate_of: int | None = None,
+        further: Mapping[int, int] = ONE_ROW_EACH,
     ) -> DeliveryRow:
         """Keep the last window as `write` does, and with it the outcome.
 
@@ -73,7 +84,7 @@ class Run:
         nothing this time.
         """
         with self._database.writing():
-            counts = self.counts + self._put(transactions, rejects, rows)
+            counts = self.counts + self._put(transactions, rejects, rows, further)
             if duplicate_of is not None and counts.imported == counts.rejected == 0:
                 reason = f"The same bytes were delivery {duplicate_of}; they change nothing."
                 return self._record(State.DUPLICATE, reason, counts, self._windows + 1)
@@ -89,14 +100,19 @@ class Run:
             add_rejects(self._database, self.sequence, rejects, first=0)
             return self._record(State.HELD, reason, Counts(), 0)
 
-    def _put(self, transactions: Sequence[Transaction], rejects: Sequence[Reject], rows: int) -> Counts:
-        if rows != len(transactions) + len(rejects):
+    def _put(
+        self,
+        transactions: Sequence[Transaction],
+        rejects: Sequence[Reject],
+        rows: int,
+        further: Mapping[int, int],
+    ) -> Counts:
+        if rows != len(transactions) + sum(further.values()) + len(rejects):
             raise ValueError(
                 f"{rows} rows are not {len(transactions)} transactions and {len(rejects)} rejects"
             )
         customer = lock_customer(self._database, self._customer)
-        counts = upsert(self._database, customer, self.sequence, transactions)
-        fresh = counts.imported - counts.replaced
+        counts, fresh = upsert(self._database, customer, self.sequence, transactions, further)
         query = Customers.update(transactions=Customers.transactions + fresh).where(Customers.id == customer)
         query.execute(self._database)
         add_rejects(self._database, self.sequence, rejects, first=self.counts.rejected)

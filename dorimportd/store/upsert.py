@@ -19,14 +19,15 @@ large table whose IDs are random.
 from __future__ import annotations
 
 from bisect import bisect
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from enum import IntEnum, auto
 from functools import cache
 from itertools import chain
 from operator import itemgetter
-from typing import Final
+from typing import Final, NamedTuple
 
-from peewee import EXCLUDED, JOIN, SQL, Case, Expression, IntegrityError, Value, fn
+from peewee import EXCLUDED, JOIN, SQL, Case, Expression, IntegrityError, ModelSelect, Node, Value, fn
 
 from dorimportd.store.connect import Connected
 from dorimportd.store.migrations.version import TYPES
@@ -69,29 +70,53 @@ class Met(IntEnum):
     OTHER = auto()
 
 
-def upsert(database: Connected, customer: int, sequence: int, transactions: Sequence[Transaction]) -> Counts:
+class Upserted(NamedTuple):
+    """What a window did to the table."""
+
+    counts: Counts  # of rows of the file
+    fresh: int  # transactions that the table has more than before
+
+
+def upsert(
+    database: Connected,
+    customer: int,
+    sequence: int,
+    transactions: Sequence[Transaction],
+    further: Mapping[int, int],
+) -> Upserted:
     """Put *transactions*, in the order of the file, into the table, and count what they met there.
 
-    Of two with the same ID the later one wins.  The caller holds the database transaction and the lock
-    on the customer, so that nobody else writes rows of this customer meanwhile.
+    *further* has, by its line, how many rows a transaction is made of besides its first.  Of two with the
+    same ID the later one wins.  The caller holds the database transaction and the lock on the customer, so
+    that nobody else writes rows of this customer meanwhile.
     """
     last = {each.transaction_id: each for each in transactions}
     rows = in_key_order(list(last.values()))
     rest = rows
     if isinstance(database, Sqlite):
         rest = rows[put_while_unknown(database, customer, sequence, rows) :]
-    met = dict.fromkeys(Met, 0)
+    at_once = rows[: len(rows) - len(rest)]
+    met, unknown = dict.fromkeys(Met, 0), 0
     if rest:
         stage(database, rest)
-        met |= compare(database, customer, sequence)
-        put_staged(database, customer, sequence, some_known=met[Met.NOTHING] < len(rest))
-    return Counts(
-        rows=len(transactions),
-        imported=len(rows) - len(rest) + met[Met.NOTHING] + met[Met.OTHER],
+        found = compare(database, customer, sequence)
+        unknown = found.get(Met.NOTHING, 0)
+        met |= compare_rows(database, customer, sequence, further) if further else found
+        put_staged(database, customer, sequence, some_known=unknown < len(rest))
+    everything = rows_of(transactions, further)
+    counts = Counts(
+        rows=everything,
+        imported=rows_of(at_once, further) + met[Met.NOTHING] + met[Met.OTHER],
         unchanged=met[Met.NEWER] + met[Met.SAME],
         replaced=met[Met.OTHER],
-        duplicates=len(transactions) - len(rows) + met[Met.OVERRIDDEN],
+        duplicates=everything - rows_of(rows, further) + met[Met.OVERRIDDEN],
     )
+    return Upserted(counts, len(at_once) + unknown)
+
+
+def rows_of(transactions: Sequence[Transaction], further: Mapping[int, int]) -> int:
+    """How many rows of the file *transactions* are made of."""
+    return len(transactions) + (sum(further.get(each.line, 0) for each in transactions) if further else 0)
 
 
 def in_key_order(rows: list[Transaction]) -> list[Transaction]:
@@ -139,7 +164,23 @@ def stage(database: Connected, rows: Sequence[Transaction]) -> None:
 
 
 def compare(database: Connected, customer: int, sequence: int) -> dict[Met, int]:
-    """How many of the staged rows meet what in the table."""
+    """How many of the staged transactions meet what in the table."""
+    query = meetings(customer, sequence, fn.COUNT(SQL("*"))).group_by(SQL("1"))
+    return {Met(kind): count for kind, count in query.tuples().execute(database)}
+
+
+def compare_rows(
+    database: Connected, customer: int, sequence: int, further: Mapping[int, int]
+) -> dict[Met, int]:
+    """How many rows of the file those are made of that meet what in the table."""
+    rows: Counter[Met] = Counter()
+    for kind, line in meetings(customer, sequence, Staged.line).tuples().execute(database):
+        rows[Met(kind)] += 1 + further.get(line, 0)
+    return rows
+
+
+def meetings(customer: int, sequence: int, told: Node) -> ModelSelect[Staged]:
+    """What each staged transaction meets in the table, and *told* of it."""
     met = Case(
         None,
         [
@@ -151,12 +192,7 @@ def compare(database: Connected, customer: int, sequence: int) -> dict[Met, int]
         Met.OTHER,
     )
     # An outer join, so that SQLite goes from the few to the many.
-    query = (
-        Staged.select(met, fn.COUNT(SQL("*")))
-        .join(Sales, JOIN.LEFT_OUTER, on=known(customer))
-        .group_by(SQL("1"))
-    )
-    return {Met(kind): count for kind, count in query.tuples().execute(database)}
+    return Staged.select(met, told).join(Sales, JOIN.LEFT_OUTER, on=known(customer))
 
 
 def known(customer: int) -> Expression:

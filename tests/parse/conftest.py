@@ -16,6 +16,7 @@ location = "Store"
 transaction_id = "No"
 total = "Total"
 time = "Time"
+max_reject_percent = 100
 """
 
 BERLIN = Defaults("Europe/Berlin", "EUR")

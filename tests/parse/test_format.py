@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from dorimportd.parse.format import Constant, FromColumn, Generated, parse_format
+from dorimportd.parse.format import Identity, parse_format
+from dorimportd.parse.source import Source
 from dorimportd.toml import BadToml
 
 PLAIN = 'location = "Store"\ntransaction_id = "No"\ntotal = "Total"\ntime = "Time"\n'
@@ -15,19 +16,31 @@ def mistakes(text: str) -> list[str]:
 
 
 def test_four_lines_are_a_format_and_the_rest_has_defaults():
-    assert parse_format(PLAIN, "till.toml").model_dump() == {
+    format = parse_format(PLAIN, "till.toml")
+    assert format.model_dump(exclude_defaults=True) == {
+        "location": "Store",
+        "transaction_id": "No",
+        "total": "Total",
+        "time": ("Time",),
+    }
+    assert {name: value for name, value in format.model_dump().items() if value not in (None, False)} == {
         "encoding": "utf-8",
         "delimiter": ",",
         "quote": '"',
+        "ragged": "reject",
         "location": "Store",
         "transaction_id": "No",
         "total": "Total",
         "decimal": ".",
         "thousands": "",
-        "currency": None,
+        "sign": "as written",
         "time": ("Time",),
         "time_format": ("iso",),
-        "timezone": None,
+        "dst_overlap": "first",
+        "dst_gap": "reject",
+        "unique_per": "customer",
+        "max_reject_percent": 5,
+        "damage": "hold",
     }
 
 
@@ -49,21 +62,23 @@ def test_everything_may_be_said():
         """,
         "till.toml",
     )
-    assert format.model_dump() == {
+    assert format.model_dump(exclude_defaults=True) == {
         "encoding": "cp1252",
         "delimiter": "\t",
         "quote": "",
-        "location": Constant(constant="Hauptbahnhof").model_dump(),
-        "transaction_id": Generated(generate_from=("Day", "Total")).model_dump(),
+        "location": {"constant": "Hauptbahnhof"},
+        "transaction_id": {"generate_from": ("Day", "Total")},
         "total": "Total",
         "decimal": ",",
         "thousands": ".",
-        "currency": FromColumn(column="Currency").model_dump(),
+        "currency": {"column": "Currency"},
         "time": ("Day", "Clock"),
         "time_format": ("%d.%m.%Y %H:%M", "iso"),
         "timezone": "Europe/Zurich",
     }
-    assert format.columns == ("Day", "Total", "Currency", "Clock")
+    assert format.transaction_id == Identity(generate_from=("Day", "Total"))
+    assert format.currency == Source(column="Currency")
+    assert format.wanted == ("Day", "Total", "Currency", "Clock")
 
 
 def test_every_mistake_is_told_at_its_place():
@@ -88,10 +103,9 @@ timezone = "Europe/Berln"
         " 'cp932'; got 'utf8' (did you mean 'utf-8'?)",
         'till.toml:3:1: delimiter: must be one sign such as "," or ";", or "tab"; got \';;\'',
         "till.toml:4:1: quote: must be one sign such as '\"', or \"\" when fields are never quoted; got 'x'",
-        "till.toml:5:1: location.constant: is missing",
         "till.toml:5:14: location.constnat: is not known here (did you mean 'constant'?)",
         "till.toml:6:1: transaction_id: must have 1 or more entries",
-        "till.toml:7:1: total: must be text in quotes; got 3",
+        "till.toml:7:1: total: must be text in quotes or a table; got 3",
         "till.toml:9:1: thousands: is the decimal mark, too; got ','",
         "till.toml:10:1: currency: is not a currency code of three capital letters; got 'eur'",
         "till.toml:11:16: time: must be the name of a column; got ''",
@@ -109,7 +123,7 @@ timezone = "Europe/Berln"
         ('quote = "xx"', "till.toml:5:1: quote: must be one sign"),
         ("time_format = 3", "till.toml:5:1: time_format: must be text in quotes or a list; got 3"),
         ("time_format = []", "till.toml:5:1: time_format: must have 1 or more entries"),
-        ('thousands = "_"', "till.toml:5:1: thousands: must be '', ',', '.', ' ' or \"'\"; got '_'"),
+        ('thousands = "_"', "till.toml:5:1: thousands: must be '', ',', '.', ' ', \"'\" or 'lakh'; got '_'"),
         (
             'timezone = "Europe"',
             "till.toml:5:1: timezone: is not an IANA time zone such as \"Europe/Berlin\"; got 'Europe'",

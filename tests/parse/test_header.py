@@ -6,6 +6,7 @@ from dorimportd.errors import HoldFile
 from dorimportd.parse.decode import split_lines
 from dorimportd.parse.fit import explain
 from dorimportd.parse.header import find_header
+from dorimportd.parse.naming import folded
 from dorimportd.parse.rows import Dialect
 
 WANTED = ("Store", "No", "Total", "Time")
@@ -22,13 +23,13 @@ def test_the_header_is_the_first_line_with_all_names_whatever_is_above_between_a
     assert header is not None
     assert header.names == ("tOTAL", "x", "NO", "Time", "x", "store", "", "")
     assert (header.last_line, header.width) == (5, 6)
-    assert [header.place(name) for name in WANTED] == [5, 2, 0, 3]
+    assert [header.places[folded(name)] for name in WANTED] == [5, 2, 0, 3]
 
 
 def test_a_name_may_go_over_lines():
     header = find_header(split_lines('Store,No,"Total\n(EUR)",Time\n1,2,3,4\n'), ("Total (EUR)",), COMMA)
     assert header is not None
-    assert (header.last_line, header.place("Total (EUR)")) == (2, 2)
+    assert (header.last_line, header.places["total (eur)"]) == (2, 2)
 
 
 def test_the_header_is_looked_for_in_a_hundred_lines():

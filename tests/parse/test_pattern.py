@@ -81,7 +81,7 @@ REFUSED = [
     ("%Y-%m-%d %z", "holds %z without %H or %I"),
     (
         "%Y-%m-%d %Q",
-        "holds %Q, which is not known; known are %Y %y %m %b %B %d %a %A %H %I %M %S %f %p %z",
+        "holds %Q, which is not known; known are %Y %y %m %b %B %d %a %A %H %I %M %S %f %s %p %z",
     ),
 ]
 

@@ -12,7 +12,9 @@ from dorimportd.parse.format import parse_format
 from dorimportd.parse.read import Batch, Defaults, read
 from dorimportd.words import Reject, Transaction
 
-PLAIN = 'location = "Store"\ntransaction_id = "No"\ntotal = "Total"\ntime = "Time"\n'
+PLAIN = (
+    'location = "Store"\ntransaction_id = "No"\ntotal = "Total"\ntime = "Time"\nmax_reject_percent = 100\n'
+)
 HEADER = "Store,No,Total,Time\n"
 BERLIN = Defaults("Europe/Berlin", "EUR")
 NOON = 1784023200_000_000  # 2026-07-14T10:00:00Z (date -u -d 2026-07-14T10:00:00Z +%s)
@@ -267,3 +269,60 @@ def test_the_rows_of_a_file_are_all_accounted_for():
     ends = [end.line for batch in found for end in (*batch.transactions, *batch.rejects)]
     assert sorted(ends) == begins
     assert sum(batch.rows for batch in found) == 3_000
+
+
+EVERYTHING = """
+delimiter = ";"
+aliases = { No = ["Number"] }
+columns = { Kind = 5, Made = { column = "Store", extract = "[A-Z].*", default = "x" } }
+skip = { Kind = ["X", "T"], Made = "Y" }
+comment = "#"
+footer = { Store = "Sum" }
+ragged = "accept"
+group_by = ["Made", "No"]
+combine = { location = "first" }
+location = { column = "Store", lookup = { M = "Mitte" }, unknown = "keep" }
+transaction_id = ["Made", "No"]
+unique_per = "location"
+total = { product = ["Total", "Total"] }
+refunds = { Kind = "R" }
+time = "Time"
+time_format = ["iso", "epoch"]
+timezone = { column = "Kind", lookup = { R = "CET" }, unknown = { constant = "Asia/Tokyo" }, default = "Z" }
+max_reject_percent = 100
+"""
+
+
+@settings(max_examples=150)
+@given(
+    st.lists(
+        st.tuples(
+            *(
+                st.sampled_from(values)
+                for values in (
+                    ("M", "Y", "m", "", "Sum", "#", '"a\nb"'),
+                    ("1", "2", "3", "", "1E+12"),
+                    ("1.50", "-2", "x", "", "99999999999999"),
+                    ("2026-07-14 12:00", "1784023200", "", "never"),
+                    ("S", "R", "X", "T", ""),
+                )
+            )
+        ),
+        max_size=12,
+    )
+)
+def test_with_everything_said_each_row_still_ends_once(fields: list[tuple[str, ...]]):
+    file = "Store;Number;Total;Time;Kind\n" + "".join(";".join(row) + "\n" for row in fields)
+    try:
+        found = batches(file.encode(), EVERYTHING)
+    except HoldFile as hold:
+        assert "1E+12" in str(hold)
+        return
+    kept = []
+    for row in fields:
+        if row[0] == "Sum":
+            break
+        if row[0] != "#" and any(row) and row[4] not in ("X", "T"):
+            kept.append(row)
+    counted = [row for row in kept if row[0] != "Y"]
+    assert sum(batch.rows for batch in found) == len(counted)

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dorimportd.errors import HoldFile
-from dorimportd.parse.format import Generated, parse_format
+from dorimportd.parse.format import Identity, parse_format
 from dorimportd.parse.suggest import Suggestion, suggest
 
 GERMAN = """\
@@ -155,9 +155,11 @@ def test_line_items_are_told_plainly():
         "Mitte,2,2026-01-01 10:05,2.50\n"
     )
     assert suggestion.doubts == [
-        "transaction_id: `1` in line 3 is on several rows with other totals: these are line items, which a"
-        " format cannot put together; ask for an export with one row for each sale"
+        "group_by: `1` in line 3 is on several rows with other totals; are these line items, and is the"
+        " sum of `Total` the total of the sale?"
     ]
+    assert format_of(suggestion)["group_by"] == ("Receipt",)
+    assert "# Read with this format: 2 transactions, 0 rejected.\n" in suggestion.text
 
 
 def test_a_number_that_restarts_in_each_store_is_composed_and_asked_about():
@@ -179,18 +181,20 @@ def test_without_id_and_location_one_is_generated_and_one_is_asked_for():
         " do two rows that are alike in these fields always mean two sales?",
     ]
     format = parse_format(suggestion.text, "suggestion")
-    assert format.transaction_id == Generated(generate_from=("Time", "Total"))
+    assert format.transaction_id == Identity(generate_from=("Time", "Total"))
 
 
-def test_what_a_format_cannot_express_is_said():
+def test_what_the_format_might_say_besides_is_told():
     suggestion = suggested(
         "Store,Receipt,Time,Time Zone,Total,Status\n"
         "Mitte,1,2026-01-01 10:00,Eastern Time,9.50,Settled\n"
         "Mitte,2,2026-01-01 10:00,Eastern Time,9.50,Failed\n"
     )
     assert suggestion.doubts == [
-        "`Status` is `Failed` in line 3; such rows would be imported, too. Can the export leave them out?",
-        "`Time Zone` tells a time zone (`Eastern Time` in line 2), but a format has one for all rows",
+        '`Status` is `Failed` in line 3; such rows are imported, too, unless skip = { Status = "Failed" }'
+        " leaves them out",
+        "`Time Zone` tells a time zone (`Eastern Time` in line 2); is it to count? Then write"
+        ' timezone = { column = "Time Zone" }',
     ]
     assert all(f"# UNSURE: {doubt}\n" in suggestion.text for doubt in suggestion.doubts)
 

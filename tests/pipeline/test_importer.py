@@ -181,3 +181,28 @@ def test_a_delivery_that_has_its_outcome_is_left_alone(house):
     with pytest.raises(NotWaiting):
         house.run(sequence)
     assert house.store.delivery(sequence) == before
+
+
+def test_each_row_of_a_transaction_of_line_items_is_counted(house):
+    items = parse_format(
+        'location = "Store"\ntransaction_id = "ID"\ntotal = "Total"\ntime = "Time"\ngroup_by = "ID"\n',
+        "test.toml",
+    )
+    house.plan = lambda envelope: Plan(f"test@{items.digest}", items, Defaults("UTC", "EUR"))
+    rows = [("a", "1.00"), ("b", "2.00"), ("a", "3.00"), ("c", "x"), ("c", "1.00")]
+    outcome = house.run(house.send(*rows))
+    assert outcome.counts == Counts(rows=5, imported=3, rejected=2)
+    assert house.table() == {"a": ("4.00", 1), "b": ("2.00", 1)}
+    assert house.run(house.send(*rows)).counts == Counts(rows=5, unchanged=3, rejected=2)
+
+
+def test_a_file_of_many_rejects_is_held_and_shows_some(house):
+    sequence = house.send(("a", "1.00"), ("b", "x"), ("c", "y"), ("d", "z"))
+    outcome = house.run(sequence)
+    assert (outcome.state, outcome.counts) == (State.HELD, Counts())
+    assert outcome.reason == (
+        "3 of 4 rows would be rejected, more than 5 %; the first in line 3: `Total` `x` is not an amount with"
+        " decimal mark '.'."
+    )
+    assert [reject.value for reject in house.store.rejects(sequence)] == ["x", "y", "z"]
+    assert house.table() == {}

@@ -187,3 +187,16 @@ def test_two_windows_of_one_customer_do_not_meet_in_the_table(store, sold, impor
             assert not other.done()
         assert other.result(10).outcome.counts == Counts(rows=1, imported=1)
     assert table(store) == [("a", "12.50", 1), ("b", "12.50", 2)]
+
+
+def test_each_row_of_a_transaction_of_several_is_counted(store, sold, arrived):
+    store.register([arrived(1), arrived(2), arrived(3)])
+    sales = [sold("a", line=2), sold("b", line=5), sold("a", line=7, units=1)]
+    counts = store.importing(1, "format@1").finish(sales, [BAD], 9, further={2: 2, 7: 3}).outcome.counts
+    assert counts == Counts(rows=9, imported=5, duplicates=3, rejected=1)
+    sales = [sold("a", line=2, units=1), sold("b", line=5, units=2), sold("c", line=7)]
+    further = {2: 1, 5: 2, 7: 3}
+    counts = store.importing(2, "format@1").finish(sales, [], 9, further=further).outcome.counts
+    assert counts == Counts(rows=9, imported=7, unchanged=2, replaced=3)
+    with pytest.raises(ValueError, match=r"^9 rows are not 3 transactions and 0 rejects$"):
+        store.importing(3, "format@1").finish(sales, [], 9)

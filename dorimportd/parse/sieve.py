@@ -1,0 +1,110 @@
+"""What is done with a row before its values are read: is it one that counts, and what is made of it?
+
+In this order: a blank line and a comment are nothing; a control row is put aside; from the footer on no row
+counts; rows that others tell something from are remembered; conditions on columns of the file; the width;
+what is made; conditions on that.  A row that does not count is skipped whatever else is wrong with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import Any, Final
+
+from dorimportd.parse.columns import Columns
+from dorimportd.parse.condition import Predicate, Row, accepts, predicate_of
+from dorimportd.parse.control import ControlRows
+from dorimportd.parse.format import Format
+
+# Blanks of all kinds, and the sign by which DOS ended a file.
+BLANK: Final = " \t\r\n\x0b\x0c\x1a\u00a0\u2009\u202f"
+
+Width = Callable[[Row, int], None]  # of a row that had so many fields; raises BadValue
+
+
+class Kind(Enum):
+    """What a row is."""
+
+    COUNTS = auto()
+    SKIPPED = auto()
+    NOTHING = auto()
+
+
+class Sieve:
+    """Decides on the rows of one file, in their order, and completes those that count."""
+
+    def __init__(
+        self, format: Format, columns: Columns, check_width: Width, control: ControlRows | None
+    ) -> None:
+        self._columns = columns
+        self._check_width = check_width
+        self._comment = format.comment
+        self._control = control
+        self._ragged = format.ragged == "accept"
+        self._ended = False
+        self._footer = predicate_of(format.footer, columns.place) if format.footer else None
+        self._early: list[Predicate] = []
+        self._late: list[Predicate] = []
+        for name, wanted in (format.only or {}).items():
+            self._add(name, accepts(wanted))
+        for name, wanted in (format.skip or {}).items():
+            self._add(name, refuses(wanted))
+
+    @property
+    def has_work(self) -> bool:
+        """Whether the format asks for any of this; if not, what is no good row is blank or a bad one."""
+        columns = self._columns
+        return bool(
+            self._control
+            or self._ragged
+            or self._comment
+            or self._footer
+            or self._early
+            or self._late
+            or columns.makers
+        )
+
+    def kind(self, row: list[str]) -> Kind:
+        """What *row* is; one that counts has all its fields afterwards.
+
+        Raises BadValue when it counts but cannot be completed.
+        """
+        columns, fields = self._columns, len(row)
+        if is_blank(row) or (self._comment and row[0].lstrip().startswith(self._comment)):
+            return Kind.NOTHING
+        if fields < columns.width:
+            row.extend([""] * (columns.width - fields))
+        if self._control is not None and self._control.matches(row):
+            self._control.add(row)
+            return Kind.SKIPPED
+        self._ended = self._ended or (self._footer is not None and self._footer(row))
+        if self._ended:
+            return Kind.SKIPPED
+        for watcher in columns.watchers:
+            watcher.watch(row)
+        for holds in self._early:
+            if not holds(row):
+                return Kind.SKIPPED
+        self._check_width(row, fields)
+        del row[columns.width :]
+        for make in columns.makers:
+            row.append(make(row))
+        for holds in self._late:
+            if not holds(row):
+                return Kind.SKIPPED
+        return Kind.COUNTS
+
+    def _add(self, name: str, accept: Callable[[str], bool]) -> None:
+        place = self._columns.place(name)
+        conditions = self._early if place < self._columns.width else self._late
+        conditions.append(lambda row: accept(row[place].strip()))
+
+
+def refuses(wanted: Any) -> Callable[[str], bool]:
+    accept = accepts(wanted)
+    return lambda text: not accept(text)
+
+
+def is_blank(row: list[str]) -> bool:
+    """Whether no field of *row* holds any text."""
+    return not "".join(row).strip(BLANK)
