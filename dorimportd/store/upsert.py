@@ -7,6 +7,10 @@ What is stored and what a delivery tells of the same transaction ID:
     a newer delivery       left alone              unchanged
     an earlier row of the  overwritten             duplicate: it is the earlier one that does not count
     same file
+    a later row of the     left alone              duplicate: the later one is still to come
+    same file, by an
+    earlier run that read
+    all of it alike
     an older delivery, or  overwritten             unchanged if it says the same, else imported, replaced
     an earlier run of
     the same delivery
@@ -24,9 +28,9 @@ from enum import IntEnum, auto
 from functools import cache
 from itertools import chain
 from operator import itemgetter
-from typing import Final
+from typing import Final, NamedTuple
 
-from peewee import EXCLUDED, JOIN, SQL, Case, Expression, IntegrityError, Value, fn
+from peewee import EXCLUDED, SQL, Case, Expression, IntegrityError, Query, Value, fn
 
 from dorimportd.store.connect import Connected
 from dorimportd.store.migrations.version import TYPES
@@ -53,8 +57,9 @@ STAGE: Final = """
     )
 """
 
-# The reactor thread waits while one call sorts: 100,000 random IDs at once take 60 ms, so many some 5 ms.
-SORTED_AT_ONCE: Final = 10_000
+# The reactor thread waits while one call sorts: 100,000 random IDs at once take 60 ms, so many about 1 ms.
+SORTED_AT_ONCE: Final = 2_000
+SAMPLED: Final = 50  # one row in so many tells where the pens begin
 
 OVERWRITTEN: Final = [*(getattr(Sales, name) for name in STAGED_COLUMNS[1:]), Sales.sequence]
 
@@ -64,18 +69,36 @@ class Met(IntEnum):
 
     NOTHING = auto()
     NEWER = auto()
-    OVERRIDDEN = auto()
+    LATER_ROW = auto()
+    EARLIER_ROW = auto()  # which says the same
+    OTHER_EARLIER_ROW = auto()
     SAME = auto()
     OTHER = auto()
 
 
-def upsert(database: Connected, customer: int, sequence: int, transactions: Sequence[Transaction]) -> Counts:
+class Put(NamedTuple):
+    """What a window did."""
+
+    counts: Counts
+    overrode: bool  # an earlier window of the same file, which said otherwise
+
+
+def upsert(
+    database: Connected,
+    customer: int,
+    sequence: int,
+    transactions: Sequence[Transaction],
+    *,
+    known_to_end: bool = False,
+) -> Put:
     """Put *transactions*, in the order of the file, into the table, and count what they met there.
 
     Of two with the same ID the later one wins.  The caller holds the database transaction and the lock
-    on the customer, so that nobody else writes rows of this customer meanwhile.
+    on the customer, so that nobody else writes rows of this customer meanwhile.  *known_to_end* says that
+    an earlier run has put in the whole file as it is read now: a later row of it may stay, since it will
+    be told again.  Of a file that is read otherwise it would stay for good.
     """
-    last = {each.transaction_id: each for each in transactions}
+    last = {each[0]: each for each in transactions}
     rows = in_key_order(list(last.values()))
     rest = rows
     if isinstance(database, Sqlite):
@@ -83,24 +106,33 @@ def upsert(database: Connected, customer: int, sequence: int, transactions: Sequ
     met = dict.fromkeys(Met, 0)
     if rest:
         stage(database, rest)
-        met |= compare(database, customer, sequence)
-        put_staged(database, customer, sequence, some_known=met[Met.NOTHING] < len(rest))
-    return Counts(
+        met |= compare(database, meetings(customer, sequence, spare_later=known_to_end))
+        some_known = met[Met.NOTHING] < len(rest)
+        put_staged(database, customer, sequence, some_known=some_known, spare_later=known_to_end)
+    overridden = met[Met.LATER_ROW] + met[Met.EARLIER_ROW] + met[Met.OTHER_EARLIER_ROW]
+    counts = Counts(
         rows=len(transactions),
         imported=len(rows) - len(rest) + met[Met.NOTHING] + met[Met.OTHER],
         unchanged=met[Met.NEWER] + met[Met.SAME],
         replaced=met[Met.OTHER],
-        duplicates=len(transactions) - len(rows) + met[Met.OVERRIDDEN],
+        duplicates=len(transactions) - len(rows) + overridden,
     )
+    return Put(counts, overrode=met[Met.OTHER_EARLIER_ROW] > 0)
 
 
 def in_key_order(rows: list[Transaction]) -> list[Transaction]:
     """*rows* sorted by transaction ID, in steps between which other threads may run."""
-    fences = sorted(map(KEY, rows[::SORTED_AT_ONCE]))
+    return [row for pen in in_pens(rows) for row in sorted(pen, key=KEY)]
+
+
+def in_pens(rows: list[Transaction]) -> list[list[Transaction]]:
+    """*rows* by ranges of transaction IDs, in order; about SORTED_AT_ONCE in each range."""
+    step = SORTED_AT_ONCE // SAMPLED
+    fences = sorted(map(KEY, rows[::SAMPLED]))[step::step]
     pens: list[list[Transaction]] = [[] for _ in range(len(fences) + 1)]
     for row in rows:
         pens[bisect(fences, row[0])].append(row)
-    return [row for pen in pens for row in sorted(pen, key=KEY)]
+    return pens
 
 
 def put_while_unknown(database: Sqlite, customer: int, sequence: int, rows: Sequence[Transaction]) -> int:
@@ -128,35 +160,38 @@ def insert(rows: int) -> str:
 
 
 def stage(database: Connected, rows: Sequence[Transaction]) -> None:
-    """Put *rows* where the next two statements can join them with the table."""
+    """Put *rows* where the next two statements find them."""
     if isinstance(database, Postgresql):
-        # From some 20 million rows on the planner would read the whole table for each window.
-        for plan in ("hashjoin", "mergejoin", "seqscan"):
-            database.sql(f"SET LOCAL enable_{plan} = off")
+        # The planner would read a small table from end to end, once for each row of the window.
+        database.sql("SET LOCAL enable_seqscan = off")
     database.sql(STAGE.format_map(TYPES[database.dialect]))
     database.sql("DELETE FROM stage")
     database.load("stage", STAGED_COLUMNS, rows)
 
 
-def compare(database: Connected, customer: int, sequence: int) -> dict[Met, int]:
+def compare(database: Connected, query: Query) -> dict[Met, int]:
     """How many of the staged rows meet what in the table."""
-    met = Case(
-        None,
-        [
-            (Sales.sequence.is_null(), Met.NOTHING),
-            (Sales.sequence > sequence, Met.NEWER),
-            ((Sales.sequence == sequence) & (Sales.line < Staged.line), Met.OVERRIDDEN),
-            (says_the_same(), Met.SAME),
-        ],
-        Met.OTHER,
-    )
-    # An outer join, so that SQLite goes from the few to the many.
-    query = (
-        Staged.select(met, fn.COUNT(SQL("*")))
-        .join(Sales, JOIN.LEFT_OUTER, on=known(customer))
-        .group_by(SQL("1"))
-    )
     return {Met(kind): count for kind, count in query.tuples().execute(database)}
+
+
+def meetings(customer: int, sequence: int, *, spare_later: bool) -> Query:
+    """The kinds of Met and how many staged rows each has.
+
+    By a subquery for each row, which can only be a look at the primary key.  A join leaves PostgreSQL
+    the choice, and what it knows of a customer is old: it may take one with a million rows for new, and
+    compare each of them with each row of the window.
+    """
+    same_file = Sales.sequence == sequence
+    kinds = [
+        (Sales.sequence > sequence, Met.NEWER),
+        (same_file & (Sales.line < Staged.line) & says_the_same(), Met.EARLIER_ROW),
+        (same_file & (Sales.line < Staged.line), Met.OTHER_EARLIER_ROW),
+        (says_the_same(), Met.SAME),
+    ]
+    if spare_later:
+        kinds.insert(0, (same_file & (Sales.line > Staged.line), Met.LATER_ROW))
+    met = Sales.select(Case(None, kinds, Met.OTHER)).where(known(customer))
+    return Staged.select(fn.COALESCE(met, Met.NOTHING), fn.COUNT(SQL("*"))).group_by(SQL("1"))
 
 
 def known(customer: int) -> Expression:
@@ -185,8 +220,13 @@ def longer(left: type[Told], right: type[Told], places: int) -> Expression:
     return exact & (left.scale == right.scale + places)
 
 
-def put_staged(database: Connected, customer: int, sequence: int, *, some_known: bool) -> None:
+def put_staged(
+    database: Connected, customer: int, sequence: int, *, some_known: bool, spare_later: bool
+) -> None:
     """Put the staged rows into the table, over those that are no newer."""
+    overwritten = Sales.sequence <= EXCLUDED.sequence
+    if spare_later:
+        overwritten &= (Sales.sequence < EXCLUDED.sequence) | (Sales.line <= EXCLUDED.line)
     columns = [getattr(Staged, name) for name in STAGED_COLUMNS]
     # Without a condition SQLite would read the ON of ON CONFLICT as that of a join.
     rows = Staged.select(Value(customer), Value(sequence), *columns).where(SQL("1 = 1"))
@@ -196,6 +236,6 @@ def put_staged(database: Connected, customer: int, sequence: int, *, some_known:
         query = query.on_conflict(
             conflict_target=[Sales.customer, Sales.transaction_id],
             preserve=OVERWRITTEN,
-            where=Sales.sequence <= EXCLUDED.sequence,
+            where=overwritten,
         )
     query.execute(database)
