@@ -57,7 +57,7 @@ def likeliest(lines: Sequence[str], wanted: Sequence[str], dialect: Dialect) -> 
     """The line that has most of the *wanted* columns; of several, that with most columns, then the first."""
     needed = {folded(name) for name in wanted}
     found = []
-    for line, row in candidates(lines, dialect):
+    for _, line, row in candidates(lines, dialect):
         names = tuple(name.strip() for name in row if name.strip())
         found.append(Candidate(line, names, frozenset(needed & set(map(folded, names)))))
     nothing = Candidate(1, (), frozenset())

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from dorimportd.errors import HoldFile
-from dorimportd.parse.rows import Dialect
+from dorimportd.parse.rows import Dialect, misquoted
 
 HEADER_LINES: Final = 100  # of the file, in which the header must be
 
@@ -43,20 +43,22 @@ def folded(name: str) -> str:
 def find_header(lines: Sequence[str], wanted: Sequence[str], dialect: Dialect) -> Header | None:
     """The header among *lines*, the first of a file; None when no line has all the *wanted* columns.
 
-    Raises HoldFile when one of them is there twice.
+    Raises HoldFile when one of them is there twice, and when the header may have swallowed rows.
     """
     needed = {folded(name) for name in wanted}
-    for last_line, row in candidates(lines, dialect):
+    for first_line, last_line, row in candidates(lines, dialect):
         found = [folded(name) for name in row]
         if needed <= set(found):
             refuse_doubles(found, wanted, last_line)
+            if last_line > first_line and (flaw := misquoted(lines[first_line - 1 : last_line], dialect)):
+                raise HoldFile(f"The header in line {first_line} {flaw}.")
             names = tuple(name.strip() for name in row)
             return Header(names, last_line, {name: found.index(name) for name in needed})
     return None
 
 
-def candidates(lines: Sequence[str], dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
-    """The rows that might be the header, each with its last line.
+def candidates(lines: Sequence[str], dialect: Dialect) -> Iterator[tuple[int, int, list[str]]]:
+    """The rows that might be the header, each with its first line and its last.
 
     Each line is tried as the beginning of a row, since in a preamble a quote need not be closed.
     """
@@ -66,7 +68,7 @@ def candidates(lines: Sequence[str], dialect: Dialect) -> Iterator[tuple[int, li
             row = next(reader)
         except csv.Error:  # a field longer than names are
             continue
-        yield place + reader.line_num, row
+        yield place + 1, place + reader.line_num, row
 
 
 def refuse_doubles(found: Sequence[str], wanted: Iterable[str], line: int) -> None:

@@ -90,5 +90,6 @@ def rehearse(stream: BinaryIO, format: Format, defaults: Defaults) -> Rehearsal:
     for batch in read(stream, format, defaults):
         found.rows += batch.rows
         found.rejects += batch.rejects
-        found.transactions.update((each.transaction_id, each) for each in batch.transactions)
+        transactions = map(Transaction._make, batch.transactions)
+        found.transactions.update((each.transaction_id, each) for each in transactions)
     return found

@@ -28,7 +28,7 @@ from dorimportd.store.deliveries import (
 )
 from dorimportd.store.models import Customers, Deliveries
 from dorimportd.store.upsert import upsert
-from dorimportd.words import Counts, Reject, State, Transaction
+from dorimportd.words import Counts, Reject, State, TransactionRow
 
 
 class Run:
@@ -52,7 +52,7 @@ class Run:
         self.resume_at = row.windows
         self.counts = row.outcome.counts
 
-    def write(self, transactions: Sequence[Transaction], rejects: Sequence[Reject], rows: int) -> Counts:
+    def write(self, transactions: Sequence[TransactionRow], rejects: Sequence[Reject], rows: int) -> Counts:
         """Keep a window that is not the last; returns its counts.
 
         Each of the *rows* rows is a transaction or a reject, or it is a ValueError: counts must add up.
@@ -67,7 +67,7 @@ class Run:
 
     def finish(
         self,
-        transactions: Sequence[Transaction],
+        transactions: Sequence[TransactionRow],
         rejects: Sequence[Reject],
         rows: int,
         duplicate_of: int | None = None,
@@ -95,7 +95,7 @@ class Run:
             add_rejects(self._database, self.sequence, rejects, first=0)
             return self._record(State.HELD, reason, Counts(), 0)
 
-    def _put(self, transactions: Sequence[Transaction], rejects: Sequence[Reject], rows: int) -> Counts:
+    def _put(self, transactions: Sequence[TransactionRow], rejects: Sequence[Reject], rows: int) -> Counts:
         if rows != len(transactions) + len(rejects):
             raise ValueError(
                 f"{rows} rows are not {len(transactions)} transactions and {len(rejects)} rejects"

@@ -37,7 +37,7 @@ from dorimportd.store.migrations.version import TYPES
 from dorimportd.store.models import STAGED_COLUMNS, Sales, Staged, Told
 from dorimportd.store.postgresql import Postgresql
 from dorimportd.store.sqlite import BATCH, Sqlite
-from dorimportd.words import Counts, Transaction
+from dorimportd.words import Counts, TransactionRow
 
 KEY: Final = itemgetter(0)  # the transaction ID
 
@@ -87,7 +87,7 @@ def upsert(
     database: Connected,
     customer: int,
     sequence: int,
-    transactions: Sequence[Transaction],
+    transactions: Sequence[TransactionRow],
     *,
     known_to_end: bool = False,
 ) -> Put:
@@ -120,22 +120,22 @@ def upsert(
     return Put(counts, overrode=met[Met.OTHER_EARLIER_ROW] > 0)
 
 
-def in_key_order(rows: list[Transaction]) -> list[Transaction]:
+def in_key_order(rows: list[TransactionRow]) -> list[TransactionRow]:
     """*rows* sorted by transaction ID, in steps between which other threads may run."""
     return [row for pen in in_pens(rows) for row in sorted(pen, key=KEY)]
 
 
-def in_pens(rows: list[Transaction]) -> list[list[Transaction]]:
+def in_pens(rows: list[TransactionRow]) -> list[list[TransactionRow]]:
     """*rows* by ranges of transaction IDs, in order; about SORTED_AT_ONCE in each range."""
     step = SORTED_AT_ONCE // SAMPLED
     fences = sorted(map(KEY, rows[::SAMPLED]))[step::step]
-    pens: list[list[Transaction]] = [[] for _ in range(len(fences) + 1)]
+    pens: list[list[TransactionRow]] = [[] for _ in range(len(fences) + 1)]
     for row in rows:
         pens[bisect(fences, row[0])].append(row)
     return pens
 
 
-def put_while_unknown(database: Sqlite, customer: int, sequence: int, rows: Sequence[Transaction]) -> int:
+def put_while_unknown(database: Sqlite, customer: int, sequence: int, rows: Sequence[TransactionRow]) -> int:
     """Put in *rows* until a statement meets an ID that is there; returns how many went in.
 
     Everyday files hold nothing but new IDs, and this is the fastest way into SQLite.  Peewee has no
@@ -159,7 +159,7 @@ def insert(rows: int) -> str:
     return f"INSERT INTO sale (customer, sequence, {', '.join(STAGED_COLUMNS)}) VALUES {', '.join(values)}"
 
 
-def stage(database: Connected, rows: Sequence[Transaction]) -> None:
+def stage(database: Connected, rows: Sequence[TransactionRow]) -> None:
     """Put *rows* where the next two statements find them."""
     if isinstance(database, Postgresql):
         # The planner would read a small table from end to end, once for each row of the window.

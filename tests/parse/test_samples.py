@@ -58,7 +58,7 @@ time_format = "%m/%d/%Y"
 def outcome(folder: str, format: str, timezone: str, currency: str) -> tuple[list[Transaction], list[Reject]]:
     with (SAMPLES / folder / "sample.csv").open("rb") as stream:
         (batch,) = read(stream, parse_format(format, "format.toml"), Defaults(timezone, currency))
-    return batch.transactions, batch.rejects
+    return [Transaction._make(row) for row in batch.transactions], batch.rejects
 
 
 def expected(folder: str) -> list[dict[str, Any]]:
