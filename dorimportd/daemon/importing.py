@@ -283,6 +283,10 @@ class ImportService(Service):
             self._look_at_all = True
             self._wait_for_store(away)
             return
+        except NotWaiting:
+            self._turns.done(turn.sequence)
+            self._begin_imports()
+            return
         except Exception as another:  # noqa: BLE001  (a defect: the next look finds the delivery again)
             self._turns.done(turn.sequence)
             self._look_at_all = True

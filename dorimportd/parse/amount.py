@@ -2,13 +2,15 @@
 
 The marks are the format's and are not guessed: "1.234" with decimal mark "." is no amount of a thousand,
 and with thousands mark "." no amount of one.  What stands around the digits is a sign, brackets and a
-currency, in any order that tills use; anything else makes it no amount.
+currency, in any order that tills use; anything else makes it no amount.  A currency that is written and is
+another than the one in effect makes it none either.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from typing import Final
 
 from dorimportd.parse.values import CURRENCY, BadValue
@@ -47,6 +49,39 @@ CURRENCY_WORD: Final = re.compile(
     r"[Kk]r\.?|Kč|zł|Ft|S?Fr\.?|Rs\.?|RM?|TL|lei|лв\.?|円|元|руб\.|(?:AU?|CA?|HK|MX|NT|NZ|R|S|US)\$"
 )
 
+# Those that mean one currency, or few; $, ¥, kr, Fr. and Rs are the sign of many.
+CURRENCIES_OF_SIGN: Final[Mapping[str, frozenset[str]]] = {
+    sign: frozenset(codes.split())
+    for sign, codes in {
+        "€": "EUR",
+        "£": "GBP EGP FKP GIP LBP SDG SHP SSP SYP",
+        "₹": "INR",
+        "₩": "KRW KPW",
+        "₪": "ILS",
+        "₫": "VND",
+        "₱": "PHP",
+        "₴": "UAH",
+        "₺": "TRY",
+        "₽": "RUB",
+        "Ft": "HUF",
+        "HK$": "HKD",
+        "Kč": "CZK",
+        "NT$": "TWD",
+        "NZ$": "NZD",
+        "R$": "BRL",
+        "RM": "MYR",
+        "S$": "SGD",
+        "TL": "TRY",
+        "US$": "USD",
+        "zł": "PLN",
+        "лв": "BGN",
+        "лв.": "BGN",
+        "руб.": "RUB",
+        "円": "JPY",
+    }.items()
+}
+UNKNOWN: Final = ("", "XXX")  # no currency in effect (ISO 4217 says XXX): then any sign may stand there
+
 
 class AmountReader:
     """Reads the totals of a file whose marks are known."""
@@ -55,13 +90,16 @@ class AmountReader:
         self._places = places  # at most
         whole = "[0-9]+"
         if thousands == LAKH:
-            whole += "|[0-9]{1,2}(?:,[0-9]{2})*,[0-9]{3}"
+            whole += "|[1-9][0-9]?(?:,[0-9]{2})*,[0-9]{3}"
         elif thousands:
-            whole += f"|[0-9]{{1,3}}(?:{MARKS[thousands]}[0-9]{{3}})+"
+            # Nobody groups 0,500: a zero in front says that the mark is the other one.
+            whole += f"|[1-9][0-9]{{0,2}}(?:{MARKS[thousands]}[0-9]{{3}})+"
         decimals = f"{MARKS[decimal]}([0-9]+)"
         # Nearly every amount has at most a minus before it; only such a one may begin with its mark.
         self._plain = re.compile(f"([-+]?)(?:({whole})(?:{decimals})?|{decimals})")
-        self._dressed = re.compile(f"([^0-9]*)({whole})(?:{decimals})?([^0-9]*)")
+        # The mark in "Rs .50" is none that ends an abbreviation, since a blank stands before it.
+        before = rf"[^0-9]*(?<!\s{MARKS[decimal]})"
+        self._dressed = re.compile(f"({before})({whole})(?:{decimals})?([^0-9]*)")
         self._rule = f"is not an amount with decimal mark {decimal!r}"
         if thousands:
             self._rule += f" and thousands mark {thousands!r}"
@@ -70,7 +108,7 @@ class AmountReader:
         """The units and the scale of the amount in *text*: "1.234,50 €" is (123450, 2).
 
         The scale is what was written.  Zeros behind the fourth place say nothing and are dropped.  A
-        currency code in *text* must be *currency*; a sign such as $ is that of many and is not compared.
+        currency in *text* must be *currency*; a sign such as $ is that of many and is not compared.
 
         Raises BadValue.
         """
@@ -95,7 +133,7 @@ class AmountReader:
         word = before.strip("+-(▲△") + after.strip("-)")
         for bare in ((before.replace(word, "", 1), after), (before, after.replace(word, "", 1))):
             if bare in SIGNS and is_currency(word):
-                if CURRENCY.fullmatch(word) and word != currency:
+                if is_other(word, currency):
                     raise BadValue(f"is in {word}, but the currency is {currency}")
                 return SIGNS[bare]
         raise BadValue(self._rule)
@@ -138,3 +176,11 @@ def is_currency(word: str) -> bool:
         or CURRENCY_WORD.fullmatch(word) is not None
         or (len(word) == 1 and unicodedata.category(word) == "Sc")
     )
+
+
+def is_other(word: str, currency: str) -> bool:
+    """Whether *word*, which names a currency, surely names another than *currency*."""
+    if CURRENCY.fullmatch(word):
+        return word != currency
+    meant = CURRENCIES_OF_SIGN.get(word)
+    return meant is not None and currency not in meant and currency not in UNKNOWN

@@ -23,8 +23,10 @@ from dorimportd.parse.rows import Dialect, Rows
 
 SAMPLE_ROWS: Final = 20_000  # of each sample that are looked at
 LINES_COUNTED: Final = 1_000  # of each sample, by which the signs are found
+THROUGHOUT: Final = 0.9  # of the lines, so that the signs in them are no chance
 
 JAPANESE: Final = re.compile("[\u3040-\u30ff\u4e00-\u9fff]")
+IN_SINGLE_QUOTES: Final = re.compile(r"(?:^|[,;\t|])'[^'\"]*'(?=[,;\t|]|$)")
 NOT_ASCII: Final = re.compile(r"\w*[^\x00-\x7f]+\w*")
 # What stands in rows and not in a header: amounts, dates, times.
 NUMBER: Final = re.compile(r"[-+(]?[^\w]{0,2}[0-9][0-9.,:/' \-]*[^\w]{0,2}")
@@ -144,9 +146,17 @@ def opening_of(sample: bytes, encoding: str) -> list[str]:
 
 def dialect_of(samples: Sequence[Sequence[str]]) -> Dialect:
     """The signs by which the lines of the samples fall into most fields, alike in most rows."""
-    quotes = ['"', "'"] if any(line.startswith("'") for lines in samples for line in lines) else ['"']
-    dialects = [Dialect(delimiter, quote) for quote in quotes for delimiter in DELIMITERS]
+    dialects = [Dialect(delimiter, quote) for quote in quotes_of(samples) for delimiter in DELIMITERS]
     return max(dialects, key=lambda dialect: sum(regularity(lines, dialect) for lines in samples))
+
+
+def quotes_of(samples: Sequence[Sequence[str]]) -> Sequence[str]:
+    """The signs in which the lines may have their fields, the likelier first."""
+    lines = [line.strip() for sample in samples for line in sample[:LINES_COUNTED] if line.strip()]
+    single = sum(1 for line in lines if IN_SINGLE_QUOTES.search(line) and '"' not in line)
+    if single >= THROUGHOUT * len(lines):
+        return ["'"]
+    return ['"', "'"] if any(line.startswith("'") for line in lines) else ['"']
 
 
 def regularity(lines: Sequence[str], dialect: Dialect) -> float:

@@ -16,7 +16,7 @@ from dorimportd.parse.condition import Row, predicate_of
 from dorimportd.parse.fit import printable
 from dorimportd.parse.format import Control, Format
 from dorimportd.parse.values import BadField, BadValue
-from dorimportd.words import Reject, Transaction
+from dorimportd.words import Reject, TransactionRow
 
 FEW_REJECTS: Final = 3  # below this many a file is never held for its rejects
 REJECTS_SHOWN: Final = 100
@@ -25,7 +25,7 @@ REJECTS_SHOWN: Final = 100
 class Counted(Protocol):
     """What a part of a file became: read.Batch."""
 
-    transactions: list[Transaction]
+    transactions: list[TransactionRow]
     rejects: list[Reject]
 
     @property
@@ -91,7 +91,7 @@ class Tally:
         self._rejected += len(batch.rejects)
         self._examples += batch.rejects[: REJECTS_SHOWN - len(self._examples)]
         if self._control is not None:
-            self._total += sum(Decimal(each.units).scaleb(-each.scale) for each in batch.transactions)
+            self._total += sum(Decimal(row[2]).scaleb(-row[3]) for row in batch.transactions)
 
     def finish(self) -> None:
         """Raises HoldFile when the file as a whole is not to be trusted."""

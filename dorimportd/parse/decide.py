@@ -25,7 +25,7 @@ from dorimportd.parse.roles import (
     currency_of_name,
     disputed,
     has_clock,
-    kinds_that_are_no_sale,
+    points,
     rivals,
     time_choices,
     with_clock,
@@ -34,8 +34,22 @@ from dorimportd.parse.values import CURRENCY
 
 # Signs of one currency each: not $, not kr.
 SIGNS: Final = {"€": "EUR", "£": "GBP", "₹": "INR", "zł": "PLN", "Kč": "CZK"}
-ZONE: Final = re.compile("time ?zone|zeitzone|fuseau|huso|fuso|tijdzone", re.IGNORECASE)
 BARE_KEY: Final = re.compile("[A-Za-z0-9_-]+")
+
+# A zone in a name, and the offset in "UTC+2", which makes it another zone; a time with its own offset.
+UTC: Final = re.compile(r"(?<![^\W_])(?:utc|gmt)(?![^\W_])( ?[-+] ?[0-9]+)?", re.IGNORECASE)
+OWN_OFFSET: Final = re.compile(r":[0-9.,]+ ?(?:Z|[-+][0-9]{2}(?::?[0-9]{2})?)$", re.IGNORECASE)
+
+# Currencies with three decimal places (ISO 4217), where "1.250" is hardly a thousand.
+THREE_PLACES: Final = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
+
+# A column that rather tells of one line item than of a whole sale.
+LINE_ITEM: Final = points(
+    (3, "line item lineitem sku gtin ean plu qty quantity menge quantité cantidad quantità aantal"),
+    (3, "product produkt produit producto prodotto artikel article artículo articolo position"),
+    (-9, "total count anzahl"),
+)
+
 MOST: Final = 0.5  # of the rows must have a value in a column that is to be used
 
 
@@ -76,17 +90,7 @@ def findings(layout: Layout) -> Iterator[tuple[str, Finding]]:
     yield from total_findings
     yield from find_currency(layout.columns, total)
     yield from time_findings
-
-
-def remarks(columns: Sequence[Column]) -> Iterator[str]:
-    """What the samples tell that the format above does not say, and how it would be said."""
-    for column, value in kinds_that_are_no_sale(columns):
-        said = f"skip = {{ {quoted_key(column.name)} = {quoted(value.text)} }}"
-        yield f"`{column.name}` is {value}; such rows are imported, too, unless {said} leaves them out"
-    for column in columns:
-        if ZONE.search(column.name) and column.values:
-            said = f"timezone = {{ column = {quoted(column.name)} }}"
-            yield f"`{column.name}` tells a time zone ({column.values[0]}); is it to count? Then write {said}"
+    yield from find_zone(times)
 
 
 def toml(finding: Finding) -> Finding:
@@ -130,8 +134,10 @@ def marks_of(column: Column, found: Sequence[Choice]) -> Iterator[tuple[str, Fin
         return
     open_value = disputed(found, column.values)
     chosen = found[0]
-    if open_value is not None:  # three digits stand behind the mark: a thousand is the likelier reading
-        chosen = max(found, key=lambda choice: abs(choice.readings[open_value.text][0]))
+    if open_value is not None:  # three digits stand behind the mark: mostly a thousand
+        code = currency_in(open_value.text) or currency_of_name(column.name)
+        likelier = min if code in THREE_PLACES else max
+        chosen = likelier(found, key=lambda choice: abs(choice.readings[open_value.text][0]))
     longest = max(column.values, key=lambda value: len(value.text))
     doubt = f"is {open_value} more than a thousand?" if open_value else ""
     yield "decimal", Finding(quoted(chosen.how[0]), f"all amounts fit, such as {longest}", doubt)
@@ -192,13 +198,34 @@ def time_findings(
 def pattern_of_times(times: Sequence[Column], found: Sequence[Choice]) -> Iterator[tuple[str, Finding]]:
     """What to say of the pattern of the dates in the first of *times*."""
     ways = list(dict.fromkeys(choice.how[0] for choice in found))
-    # Where the clock has twelve hours the month mostly stands before the day.
-    chosen = next((way for way in ways if "%p" in way and way.startswith("%m")), ways[0])
+    chosen = min(found, key=unlikeliness).how[0]
     open_value = disputed(found, times[0].values)
-    question = f"fits {' and '.join(ways)}; which is meant? A sample with a day after the 12th decides"
-    doubt = f"{open_value} {question}" if open_value else ""
+    question = f"{open_value} fits {' and '.join(ways)}; which is meant?"
+    if not any(way.startswith("%y") for way in ways):
+        question += " A sample with a day after the 12th decides"
+    doubt = question if open_value else ""
     latest = max(times[0].values, key=lambda value: value.text)
     yield "time_format", Finding(quoted(chosen), f"all dates fit, such as {latest}", doubt)
+
+
+def unlikeliness(dates: Choice) -> tuple[bool, int]:
+    """By which of several ways to read the dates the likeliest is the least.
+
+    Where the clock has twelve hours the month mostly stands before the day.  Beyond that the sales of one
+    file are rather of one week than of several years.
+    """
+    way = dates.how[0]
+    instants = [instant for instant, _ in dates.readings.values()]
+    return not ("%p" in way and way.startswith("%m")), max(instants) - min(instants)
+
+
+def find_zone(times: Sequence[Column]) -> Iterator[tuple[str, Finding]]:
+    """UTC, where a name says so and the values do not say it themselves; else the customer's zone holds."""
+    named = [(column.name, match) for column in times if (match := UTC.search(column.name))]
+    if named and not all(map(OWN_OFFSET.search, times[-1].texts)):
+        name, match = named[0]
+        doubt = f"`{name}` tells an offset from UTC; in which time zone are the times?" if match[1] else ""
+        yield "timezone", Finding(quoted("UTC"), f"the name of `{name}` says so", doubt)
 
 
 def find_identity(columns: Sequence[Column], roles: Roles) -> Iterator[tuple[str, Finding]]:
@@ -214,7 +241,8 @@ def find_identity(columns: Sequence[Column], roles: Roles) -> Iterator[tuple[str
     column = found[0]
     double = repeated([column], roles)
     if double is None:
-        doubt = which(column, rivals(found, IDENTITY), "the ID")
+        others = [each for each in columns if each is not column]
+        doubt = which(column, rivals(found, IDENTITY), "the ID") or line_items(column, others)
         reason = f"no other sale has the same; {told(column)}"
         yield "transaction_id", Finding(quoted(column.name), reason, doubt)
     elif repeated([column, *taken_at_once(roles)], roles):
@@ -226,6 +254,23 @@ def find_identity(columns: Sequence[Column], roles: Roles) -> Iterator[tuple[str
         yield "group_by", Finding(quoted(column.name), "", doubt)
     else:
         yield "transaction_id", composed(column, double, roles)
+
+
+def line_items(identity: Column, others: Sequence[Column]) -> str:
+    """The question whether a row is only a part of a sale; empty when nothing speaks for it."""
+    columns = [(other, by_row(other)) for other in others]
+    first: dict[str, int] = {}
+    for value in identity.values:
+        begin = first.setdefault(value.text, value.row)
+        for other, texts in columns:
+            if texts.get(begin) != texts.get(value.row):
+                return (
+                    f"{value} is on several rows, which differ in `{other.name}` and of which the last"
+                    f" counts; are these line items? Then write group_by = {quoted(identity.name)}, and where"
+                    ' each repeats the total of the sale combine = { total = "equal" }'
+                )
+    named = best(others, LINE_ITEM)
+    return f"`{named[0].name}` may be of line items; is each row a whole sale?" if named else ""
 
 
 def composed(column: Column, double: Value, roles: Roles) -> Finding:

@@ -3,11 +3,21 @@
 A line ends with LF, CR LF or CR, mixed as they come, and keeps its end.  Memory is bounded whatever the
 file holds: lines come in lists of some 256 Ki characters, and a longer line than 1 Mi holds the file.
 What is not text at all is told by its first bytes.
+
+Encodings in which nearly any bytes are text would take UTF-8 in silence and make "KÃ¶ln" of "Köln".  A file
+is UTF-8 instead when, from its beginning, each byte beyond ASCII is part of a UTF-8 character, and
+
+    cp1252, latin-1   one of these characters is an everyday one of western Europe (ö, €), or four differ
+    cp932             four of them differ that have three bytes or more; two may be two letters of katakana
+
+Text in these encodings has that by no accident: Ã¶ or â‚¬ would have to stand for themselves, and nowhere an
+accented letter beside a plain one.
 """
 
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterator, Mapping
 from io import StringIO
 from typing import Final, Protocol
@@ -73,6 +83,18 @@ NAMES: Final[Mapping[str, str]] = {
     "latin-1": "Latin-1",
 }
 
+# Not among these is à, which is Ã and a blank that does not break.
+WESTERN: Final = frozenset("ÄÖÜÉÈÇßáâãäåæçèéêëìíîïñòóôõöøùúûüýÿ€£§°‘’“”„–—…")
+TELLING: Final = 4  # different characters
+
+# Encodings in which UTF-8 is text as well, each with the characters that count, and those of which one is
+# enough.
+LENIENT: Final[Mapping[str, tuple[re.Pattern[str], frozenset[str]]]] = {
+    "cp1252": (re.compile("[^\x00-\x7f]"), WESTERN),
+    "latin-1": (re.compile("[^\x00-\x7f]"), WESTERN),
+    "cp932": (re.compile("[^\x00-\u07ff]"), frozenset()),
+}
+
 
 class Readable(Protocol):
     """Bytes that can be read again from their beginning."""
@@ -92,10 +114,13 @@ def decode(stream: Readable, encoding: str) -> Iterator[list[str]]:
     refuse_what_is_no_text(head, encoding)
     stream.seek(0)
     decoder = codecs.getincrementaldecoder("utf-8-sig" if encoding == "utf-8" else encoding)()
+    suspicion = Utf8Suspicion(encoding) if encoding in LENIENT else None
     rest, line, ended = "", 1, False
     while not ended:
         received = stream.read(BLOCK_BYTES)
         ended = not received
+        if suspicion is not None:
+            suspicion.look_at(received)
         before = decoder.getstate()
         try:
             text = rest + decoder.decode(received, final=ended)
@@ -117,6 +142,32 @@ def decode(stream: Readable, encoding: str) -> Iterator[list[str]]:
             yield lines
         if len(rest) > LINE_CHARACTERS:
             raise HoldFile(f"Line {line} is longer than {LINE_CHARACTERS:,} characters.")
+
+
+class Utf8Suspicion:
+    """Looks whether a file that is read in a lenient *encoding* is UTF-8, by the rule above."""
+
+    def __init__(self, encoding: str) -> None:
+        self._encoding = encoding
+        self._counted, self._enough = LENIENT[encoding]
+        self._open = True  # until a byte shows that the file is no UTF-8
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._found: set[str] = set()
+
+    def look_at(self, received: bytes) -> None:
+        """Look at the next bytes of the file.  Raises HoldFile when it is UTF-8."""
+        if not self._open:
+            return
+        try:
+            text = self._decoder.decode(received)
+        except UnicodeDecodeError:
+            self._open = False
+            return
+        self._found.update(self._counted.findall(text))
+        if self._found & self._enough or len(self._found) >= TELLING:
+            raise HoldFile(
+                f'The file is UTF-8, but the format says {name_of(self._encoding)}; set encoding = "utf-8".'
+            )
 
 
 def split_lines(text: str) -> list[str]:

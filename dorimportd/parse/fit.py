@@ -71,7 +71,7 @@ def likeliest(
     """The line that has most of the *wanted* columns; of several, that with most columns, then the first."""
     needed = {naming(name) for name in wanted}
     found = []
-    for line, row in candidates(lines, dialect, at):
+    for _, line, row in candidates(lines, dialect, at):
         names = tuple(name.strip() for name in row if name.strip())
         found.append(Candidate(line, names, frozenset(needed & set(map(naming, names)))))
     nothing = Candidate(1, (), frozenset())

@@ -18,7 +18,7 @@ from dorimportd.parse.identity import compose
 from dorimportd.parse.readers import Reader
 from dorimportd.parse.total import TotalReader, added, rounded
 from dorimportd.parse.values import BadField, BadValue
-from dorimportd.words import Transaction
+from dorimportd.words import TransactionRow
 
 Key = tuple[str, ...]
 Pair = tuple[int, int]  # units and scale, or instant and offset
@@ -29,7 +29,8 @@ COMPARED_PLACES: Final = 100  # more than a product of ten factors has
 class Grouped(NamedTuple):
     """A transaction and of how many rows it is made."""
 
-    transaction: Transaction
+    transaction: TransactionRow
+    line: int  # of its first row
     rows: int
 
 
@@ -108,7 +109,7 @@ class Groups:
             except BadField as bad:
                 self._spoilt[key] = Spoilt(bad.column, bad.value, bad.rule)
             else:
-                yield Grouped(transaction, group.rows)
+                yield Grouped(transaction, group.line, group.rows)
 
     @property
     def spoilt(self) -> bool:
@@ -197,7 +198,7 @@ class Groups:
         column = " + ".join(self._names[place] for place in reader.places)
         return BadField(rule, column, " ".join(row[place] for place in reader.places))
 
-    def _transaction(self, group: Group) -> Transaction:
+    def _transaction(self, group: Group) -> TransactionRow:
         """Raises BadField when no row tells what it needs."""
         row = [""] * len(self._names)
         for place, field in zip(self._identity.places, group.identity, strict=True):
@@ -212,7 +213,7 @@ class Groups:
         identity = self._read(self._identity, row)
         if self._scoped:
             identity = compose((location, identity))
-        return Transaction(identity, location, units, scale, group.currency, *group.time, group.line)
+        return (identity, location, units, scale, group.currency, *group.time, group.line)
 
     def _total_of(self, group: Group, row: Row) -> Pair:
         parts = [] if group.total is None else [group.total]

@@ -14,7 +14,7 @@ from typing import Final
 
 from dorimportd.errors import HoldFile
 from dorimportd.parse.naming import Naming, folded
-from dorimportd.parse.rows import Dialect
+from dorimportd.parse.rows import Dialect, misquoted
 
 HEADER_LINES: Final = 100  # of the file, in which the header must be
 
@@ -43,13 +43,15 @@ def find_header(
     """The header among *lines*, the first of a file; None when no line has all the *wanted* columns.
 
     With *at* no other line than this one, counted from 1, is asked.  Raises HoldFile when one of the
-    columns is there twice.
+    columns is there twice, and when the header may have swallowed rows.
     """
     needed = {naming(name) for name in wanted}
-    for last_line, row in candidates(lines, dialect, at):
+    for first_line, last_line, row in candidates(lines, dialect, at):
         found = [naming(name) for name in row]
         if needed <= set(found):
             refuse_doubles([name for name in wanted if found.count(naming(name)) > 1], last_line)
+            if last_line > first_line and (flaw := misquoted(lines[first_line - 1 : last_line], dialect)):
+                raise HoldFile(f"The header in line {first_line} {flaw}.")
             names = tuple(name.strip() for name in row)
             return Header(names, last_line, {name: found.index(name) for name in needed})
     return None
@@ -57,8 +59,8 @@ def find_header(
 
 def candidates(
     lines: Sequence[str], dialect: Dialect, at: int | None = None
-) -> Iterator[tuple[int, list[str]]]:
-    """The rows that might be the header, each with its last line.
+) -> Iterator[tuple[int, int, list[str]]]:
+    """The rows that might be the header, each with its first line and its last.
 
     Each line is tried as the beginning of a row, since in a preamble a quote need not be closed.
     """
@@ -69,7 +71,7 @@ def candidates(
             row = next(reader)
         except csv.Error:  # a field longer than names are
             continue
-        yield place + reader.line_num, row
+        yield place + 1, place + reader.line_num, row
 
 
 def refuse_doubles(doubles: Iterable[str], line: int) -> None:

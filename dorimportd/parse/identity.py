@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Final
 
-from dorimportd.parse.values import BadValue, read_text
+from dorimportd.parse.values import BadValue, read_text, refuse_long
 
 JOINT: Final = "/"
 
@@ -40,7 +40,9 @@ def compose(fields: Sequence[str]) -> str:
 
     Raises BadValue.
     """
-    return read_text(JOINT.join(map(read_part, fields)))
+    joined = JOINT.join(map(read_part, fields))
+    refuse_long(joined)
+    return joined
 
 
 class Generator:

@@ -18,15 +18,14 @@ import re
 from calendar import monthrange
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta, tzinfo
-from typing import Final, NamedTuple
+from typing import Final
 
-from dorimportd.parse.pattern import ISO, Clock, Pattern, Stated, pattern_of
+from dorimportd.parse.pattern import ISO, Pattern, Stated, pattern_of
 from dorimportd.parse.values import BadValue, Memo
 from dorimportd.words import EPOCH, instant
 
 # What a text may say that leaves the offset to the place.  Named here, as each row is compared with them.
-NOTHING: Final = Stated.NOTHING
-NO_CLOCK: Final = Stated.NO_CLOCK
+LOCAL: Final = (Stated.NOTHING, Stated.NO_CLOCK)
 
 SECOND: Final = 1_000_000  # microseconds
 DAY: Final = 86_400 * SECOND
@@ -43,15 +42,19 @@ DATES_KEPT: Final = 20_000
 CLOCKS_KEPT: Final = 100_000  # more than a day has seconds
 
 
+# What is remembered of a date and of a time of the day: plain tuples of numbers and texts, as the garbage
+# collector looks at all others again and again.
+#
+#     midnight      microseconds from 1970-01-01T00:00 to its 00:00, both as the clock on the wall shows
+#     begins        its 00:00 as an instant; None when the clocks are changed on it
+#     offset        seconds east of UTC, at its beginning
+#
+#     microseconds  since midnight
+#     stated        seconds east of UTC, or one of Stated
+Day = tuple[int, int | None, int]
+TimeOfDay = tuple[int, int | str]
+
 Dates = tuple[date | None, date | None]  # the first and the last that are plausible
-
-
-class Day(NamedTuple):
-    """A date at the place."""
-
-    midnight: int  # microseconds from 1970-01-01T00:00 to its 00:00, both as the clock on the wall shows
-    begins: int | None  # its 00:00 as an instant; None when the clocks are changed on it
-    offset: int  # seconds east of UTC, at its beginning
 
 
 class Moments:
@@ -100,7 +103,7 @@ class Moments:
         ends = self._guess(text)
         midnight, begins, offset = self._days[text[:ends]]
         microseconds, stated = self._clocks[text[ends:]]
-        if begins is not None and (stated is NOTHING or stated is NO_CLOCK):
+        if begins is not None and stated in LOCAL:
             return begins + microseconds, offset
         return self._resolve(midnight + microseconds, stated)
 
@@ -111,7 +114,7 @@ class Moments:
         """
         midnight, begins, offset = self._days[date]
         microseconds, stated = self._clocks_alone[clock]
-        if begins is not None and (stated is NOTHING or stated is NO_CLOCK):
+        if begins is not None and stated in LOCAL:
             return begins + microseconds, offset
         return self._resolve(midnight + microseconds, stated)
 
@@ -129,12 +132,12 @@ class Moments:
             halves = pattern.halves(text)
             if halves is not None:
                 try:
-                    day = self._day(pattern, halves[0])
+                    midnight, _, _ = self._day(pattern, halves[0])
                 except BadValue as error:
                     bad = error
                 else:
-                    clock = clock_of(pattern, halves[1])
-                    return self._resolve(day.midnight + clock.microseconds, clock.stated)
+                    microseconds, stated = clock_of(pattern, halves[1])
+                    return self._resolve(midnight + microseconds, stated)
         raise BadValue(bad.rule + turned_round(text, self._patterns))
 
     def _since_epoch(self, count: int) -> tuple[int, int]:
@@ -164,7 +167,7 @@ class Moments:
         midnight = (datetime(*date, tzinfo=EPOCH.tzinfo) - EPOCH) // timedelta(microseconds=1)
         offsets = {*self._offsets(midnight), *self._offsets(midnight + DAY)}
         offset = self._offsets(midnight)[0]
-        return Day(midnight, midnight - offset * SECOND if len(offsets) == 1 else None, offset)
+        return midnight, midnight - offset * SECOND if len(offsets) == 1 else None, offset
 
     def _offsets(self, wall: int) -> tuple[int, int]:
         """The offsets that a clock on the wall which shows *wall* may have there (PEP 495).
@@ -174,27 +177,27 @@ class Moments:
         shown = instant(wall).replace(tzinfo=self._zone)
         return seconds(shown.utcoffset()), seconds(shown.replace(fold=1).utcoffset())
 
-    def _resolve(self, wall: int, stated: int | Stated) -> tuple[int, int]:
+    def _resolve(self, wall: int, stated: int | str) -> tuple[int, int]:
         """What the clock on the wall means that shows *wall*, where the everyday rule does not do."""
         if isinstance(stated, int):
             return wall - stated * SECOND, stated
-        if stated is Stated.UTC:
+        if stated == Stated.UTC:
             return wall, seconds(instant(wall).astimezone(self._zone).utcoffset())
         before, after = self._offsets(wall)
         if after <= before:  # it shows that once, or twice
             offset = after if self._second else before
             return wall - offset * SECOND, offset
-        if self._shift or stated is Stated.NO_CLOCK:
+        if self._shift or stated == Stated.NO_CLOCK:
             return wall - before * SECOND, after
         raise BadValue(f"is skipped by the clocks in {self._zone} when they go forward")
 
 
-def clock_of(pattern: Pattern, half: str) -> Clock:
+def clock_of(pattern: Pattern, half: str) -> TimeOfDay:
     """The time of the day in the second half of a text."""
     clock = pattern.read_clock(half)
     if clock is None:
         raise BadValue(rule_of([pattern]))
-    return clock
+    return clock.microseconds, clock.stated
 
 
 def turned_round(text: str, patterns: Sequence[Pattern]) -> str:

@@ -1,9 +1,11 @@
 """How a time is written: a pattern of strptime's codes, or one of the words "iso", "epoch", "epoch_ms".
 
-The codes mean what they mean to strptime, with five differences.  %s is the seconds since midnight.  Month
+The codes mean what they mean to strptime, with six differences.  %s is the seconds since midnight.  Month
 names are English, whatever the locale.  A pattern whose codes touch (%Y%m%d) takes each number at its full
 width, so that 2026111 is no date rather than one of two.  A blank stands for any number of blanks, also of
-those that do not break.  A fraction has up to nine digits, of which six count.
+those that do not break.  A fraction has up to nine digits, of which six count.  Minutes and seconds have two
+digits, so that 9.5, which a spreadsheet made of 9.50, is no time rather than five past nine; behind a blank,
+as where they have a column of their own, one digit will do.
 
 It knows no time zone: what a text says about its own offset is told as it stands.
 """
@@ -13,7 +15,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from typing import Final, NamedTuple
 
 ISO: Final = "iso"
@@ -92,12 +93,15 @@ NEEDED: Final = {"a year (%Y or %y)": "Yy", "a month (%m, %b or %B)": "mbB", "a 
 TOGETHER: Final = {"I": "p", "p": "I", "M": "HI", "S": "M", "f": "S", "z": "HI"}
 
 
-class Stated(Enum):
-    """What a text says about its offset from UTC, when that is no number."""
+class Stated:
+    """What a text says about its offset from UTC, when that is no number.
 
-    NOTHING = "the local time of the place"
-    NO_CLOCK = "a date alone"
-    UTC = "UTC, and nothing about the place"  # Z, and -00:00 (RFC 9557 section 2.2)
+    These are texts and no Enum, so that the garbage collector need not look at what is remembered of a file.
+    """
+
+    NOTHING: Final = "the local time of the place"
+    NO_CLOCK: Final = "a date alone"
+    UTC: Final = "UTC, and nothing about the place"  # Z, and -00:00 (RFC 9557 section 2.2)
 
 
 class Date(NamedTuple):
@@ -112,7 +116,7 @@ class Clock(NamedTuple):
     """A time of the day as it is written."""
 
     microseconds: int  # since midnight
-    stated: int | Stated  # seconds east of UTC
+    stated: int | str  # seconds east of UTC, or one of Stated
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +192,7 @@ def microseconds(found: Mapping[str, str]) -> int:
     return seconds * 1_000_000 + int((found.get("fraction") or "").ljust(6, "0")[:6])
 
 
-def stated(found: Mapping[str, str]) -> int | Stated:
+def stated(found: Mapping[str, str]) -> int | str:
     """The offset in seconds east of UTC, or what is said instead."""
     offset = found.get("offset")
     if not offset:
@@ -289,7 +293,9 @@ def shape_of(tokens: Sequence[str], place: int) -> str:
     if is_code(token):
         code = CODES[token[1]]
         neighbours = (*tokens[max(0, place - 1) : place], *tokens[place + 1 : place + 2])
-        shape = code.full if any(map(is_number, neighbours)) else code.loose
+        behind_blank = place > 0 and tokens[place - 1].isspace()
+        full = any(map(is_number, neighbours)) or (token[1] in "MS" and not behind_blank)
+        shape = code.full if full else code.loose
         return f"(?P<{code.part}>{shape})" if code.part else f"(?:{shape})"
     if not token.isspace():
         return re.escape(token)

@@ -28,8 +28,8 @@ from dorimportd.parse.rows import RAW_CHARACTERS, Rows
 from dorimportd.parse.sieve import Kind, Sieve, is_blank
 from dorimportd.parse.total import total_reader
 from dorimportd.parse.unpack import unpacked
-from dorimportd.parse.values import SHORTENED_RULE, BadField, BadValue
-from dorimportd.words import Reject, Transaction
+from dorimportd.parse.values import RUINED_RULE, BadField, BadValue
+from dorimportd.words import Reject, TransactionRow
 
 EXPORT_AGAIN: Final = "Send the file as the till exported it, not opened and saved by a spreadsheet."
 
@@ -49,7 +49,7 @@ class Defaults:
 class Batch:
     """Rows of a file and what they became.  Line items come with the last row of the file."""
 
-    transactions: list[Transaction] = field(default_factory=list)
+    transactions: list[TransactionRow] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     skipped: int = 0  # further rows that the format leaves out: they are no rows of the count
     further: dict[int, int] = field(default_factory=dict)
@@ -118,7 +118,7 @@ def grouped(groups: Groups) -> Iterator[Batch]:
     """The transactions that the rows of a file made together."""
     found = groups.finish()
     while group := list(islice(found, BATCH_ROWS)):
-        further = {each.transaction.line: each.rows - 1 for each in group if each.rows > 1}
+        further = {each.line: each.rows - 1 for each in group if each.rows > 1}
         yield Batch([each.transaction for each in group], further=further)
 
 
@@ -194,10 +194,11 @@ class Converter:
         width, told = self._width, 0
         kind = self._sieve.kind if self._sieve.has_work else None
         groups = self.groups
-        # The same as Transaction(*values) and Transaction._make(values), in half the time.
-        transaction, add = tuple.__new__, batch.transactions.append
+        add = batch.transactions.append
         for line, row in rows.take(BATCH_ROWS):
             try:
+                if rows.flaw:  # asked first: what the row swallowed may be no row that is to be skipped
+                    raise BadValue(rows.flaw)
                 if kind is not None:
                     found = kind(row)
                     if found is not Kind.COUNTS:
@@ -211,15 +212,17 @@ class Converter:
                 where = location(row)
                 units, scale, currency = total(row)
                 occurred_at, utc_offset = time(row)
-                values = (identity(row), where, units, scale, currency, occurred_at, utc_offset, line)
-                add(transaction(Transaction, values))
+                add((identity(row), where, units, scale, currency, occurred_at, utc_offset, line))
             except BadValue as bad:
                 if is_blank(row):
                     continue
-                if self._is_header(row):
+                if not rows.flaw and self._is_header(row):
                     batch.skipped += 1
                     continue
-                reject = self._reject(bad, row, line, rows.raw(line))
+                raw = rows.raw(line)
+                reject = (
+                    Reject(line, "", "", rows.flaw, raw) if rows.flaw else self._reject(bad, row, line, raw)
+                )
                 batch.rejects.append(reject)
                 told += len(reject.raw) + len(reject.value)
                 if told > BATCH_CHARACTERS:
@@ -229,7 +232,7 @@ class Converter:
         """Add to *batch* those of the next 10,000 rows that their transactions take along."""
         for line, row in rows.take(BATCH_ROWS):
             try:
-                why = groups.why(row, line) if self._counts(row) else None
+                why = groups.why(row, line) if not rows.flaw and self._counts(row) else None
             except BadValue:  # told the first time
                 continue
             if why is not None:
@@ -249,9 +252,9 @@ class Converter:
 
     def _reject(self, bad: BadValue, row: Row, line: int, raw: str) -> Reject:
         fault = bad if isinstance(bad, BadField) else self._fault(row)
-        if fault.rule == SHORTENED_RULE and self._damage == "hold":
+        if fault.rule == RUINED_RULE and self._damage == "hold":
             told = f"`{fault.column}` in line {line} is `{printable(fault.value)}`"
-            raise HoldFile(f"{told}: a spreadsheet has shortened such numbers. {EXPORT_AGAIN}")
+            raise HoldFile(f"{told}: a spreadsheet has ruined such values. {EXPORT_AGAIN}")
         rule = fault.rule if fault.column else fault.rule + suspicion(raw)
         return Reject(line, fault.column, fault.value[:RAW_CHARACTERS], rule, raw)
 

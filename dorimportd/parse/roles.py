@@ -50,6 +50,7 @@ IDENTITY: Final = points(
     (-9, "product sku article artikel item payment zahlung card karte deposit store shop filiale location"),
     (-9, "kasse filial tax vat mwst steuer amount betrag montant importe importo bedrag total date datum"),
     (-9, "time zeit type typ cost kosten fee status note name email phone line position pan"),
+    (-1, "batch daily shift schicht tages"),
 )
 TOTAL: Final = points(
     (4, "total gesamt gesamtbetrag totale totaal endbetrag ttc summe umsatz"),
@@ -59,6 +60,8 @@ TOTAL: Final = points(
     (-9, "tax vat mwst ust iva tva btw steuer discount rabatt remise descuento sconto korting fee fees"),
     (-9, "gebühr tip trinkgeld cost kosten frais refund refunds qty quantity menge anzahl unit einzel rate"),
     (-9, "cash card gift tender shipping versand id nr number partial"),
+    (-9, "running cumulative kumuliert laufend points punkte pieces pcs items count stück"),
+    (-2, "cent cents minor pence centimes céntimos centesimi rappen"),
 )
 TIME: Final = points(
     (4, "datetime timestamp zeitpunkt zeitstempel tijdstip horodatage created belegdatum verkaufsdatum"),
@@ -72,16 +75,9 @@ CURRENCY_NAMES: Final = points((5, "currency währung waehrung devise moneda val
 
 # Currencies whose codes are looked for in names, where other words have three capitals, too.
 CODES: Final = re.compile(
-    "AED|ARS|AUD|BGN|BRL|CAD|CHF|CLP|CNY|COP|CZK|DKK|EUR|GBP|HKD|HUF|IDR|ILS|INR|ISK|JPY|KRW|MXN|MYR"
-    "|NOK|NZD|PEN|PHP|PLN|RON|RSD|RUB|SAR|SEK|SGD|THB|TRY|TWD|UAH|USD|VND|ZAR"
+    "AED|ARS|AUD|BGN|BHD|BRL|CAD|CHF|CLP|CNY|COP|CZK|DKK|EUR|GBP|HKD|HUF|IDR|ILS|INR|IQD|ISK|JOD|JPY|KRW|KWD|LYD|MXN|MYR"
+    "|NOK|NZD|OMR|PEN|PHP|PLN|RON|RSD|RUB|SAR|SEK|SGD|THB|TND|TRY|TWD|UAH|USD|VND|ZAR"
 )
-
-# What a till calls a row that is no sale.
-NO_SALE: Final = re.compile(
-    "fail|void|cancel|declin|pending|abort|training|storn|abbruch|annul|anula|geannul|schulung|fehlgeschlagen",
-    re.IGNORECASE,
-)
-KINDS_OF_ROW: Final = 20  # that a column tells, at most
 
 MARKS: Final = ((".", ""), (",", ""), (".", ","), (",", "."), (".", " "), (",", " "), (".", "'"), (",", "'"))
 
@@ -97,7 +93,7 @@ DATES: Final = (
         "%Y-%m-%d",
         "%Y%m%d",
     ),
-    *("%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%y/%m/%d", "%d-%m-%y", "%m-%d-%y"),
+    *("%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%y/%m/%d", "%d-%m-%y", "%m-%d-%y", "%y-%m-%d", "%y.%m.%d"),
     *("%d %b %Y", "%d-%b-%Y", "%d-%b-%y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y"),
 )
 CLOCKS: Final = (
@@ -157,15 +153,6 @@ def rivals(columns: Sequence[Column], words: Words) -> list[Column]:
     first = columns[0]
     equal = [column for column in columns[1:] if score(column.name, words) == score(first.name, words)]
     return [column for column in equal if [v.text for v in column.values] != [v.text for v in first.values]]
-
-
-def kinds_that_are_no_sale(columns: Iterable[Column]) -> Iterator[tuple[Column, Value]]:
-    """The columns that tell the kind or state of a row, each with a value that hardly means a sale."""
-    for column in columns:
-        if 1 < len(column.texts) <= KINDS_OF_ROW:
-            value = next((value for value in column.values if NO_SALE.search(value.text)), None)
-            if value is not None:
-                yield column, value
 
 
 def choices(texts: Iterable[str], ways: Mapping[Way, Reading]) -> list[Choice]:

@@ -1,7 +1,7 @@
 """Physical lines into rows that know where they stand.
 
 What a row is, Python's csv module says; here is added on which lines it stood, and that a quote which is
-never closed is found out rather than taken for the rest of the file.
+closed too late, or never, is found out rather than taken for the rows that it swallows.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ class Rows:
 
     def __init__(self, blocks: Iterable[Sequence[str]], dialect: Dialect, first: int = 1) -> None:
         self.ended = False  # whether the last row was taken
+        self.flaw = ""  # the rule that the row breaks which was taken last; empty when it breaks none
         self._dialect = dialect
         self._begin = first  # of the next row, or of the one that is being read
         self._lines: Sequence[str] = ()  # those of the current row, and others that came with it
@@ -59,6 +60,8 @@ class Rows:
                     waiting = self._read_for(self._begin)
                     raise HoldFile(not_closed(waiting, self._dialect, self._begin, "at all"))
                 begin, self._begin = self._begin, before + reader.line_num + 1
+                one_line = self._begin - begin == 1
+                self.flaw = "" if one_line else misquoted(self._read_for(begin), self._dialect)
                 yield begin, row
         except csv.Error as error:
             raise HoldFile(too_long(self._read_for(self._begin), self._dialect, self._begin)) from error
@@ -80,6 +83,21 @@ class Rows:
             self._lines, self._lines_begin = [*unfinished, *block], self._begin
             yield from block
         self.ended = True
+
+
+def misquoted(lines: Sequence[str], dialect: Dialect) -> str:
+    """The rule that a row over several *lines* breaks; empty when each quote in it stands where it should.
+
+    The csv module takes a quote that is closed in the middle of a field, and so would take two such
+    quotes in two rows for one field and what stands between them for its text.  Blanks between a closing
+    quote and the end of its field are no harm.
+    """
+    quote, delimiter = re.escape(dialect.quote), re.escape(dialect.delimiter)
+    quoted = f"{quote}[^{quote}]*+(?:{quote}{quote}[^{quote}]*+)*+{quote} *"
+    field = rf"(?:{quoted}|(?!{quote})[^{delimiter}\r\n]*)"
+    if re.fullmatch(rf"(?:{field}{delimiter})*+{field}[\r\n]*", "".join(lines)):
+        return ""
+    return f"goes over {len(lines)} lines, and a quote in it is closed in the middle of a field"
 
 
 def too_long(lines: Sequence[str], dialect: Dialect, first: int) -> str:

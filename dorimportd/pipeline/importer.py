@@ -17,7 +17,7 @@ from dorimportd.spool.spool import Spool
 from dorimportd.store.deliveries import DeliveryRow
 from dorimportd.store.imports import Run
 from dorimportd.store.store import Store
-from dorimportd.words import Delivery, Envelope, Outcome, Reject, State, Transaction
+from dorimportd.words import Delivery, Envelope, Outcome, Reject, State, TransactionRow
 
 WINDOW: Final = 100_000  # rows in one database transaction
 CLEARED_AT_ONCE: Final = 2_000  # rows
@@ -36,7 +36,7 @@ class Plan:
 class Window:
     """Rows that go into the store together."""
 
-    transactions: list[Transaction] = field(default_factory=list)
+    transactions: list[TransactionRow] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     rows: int = 0
     further: dict[int, int] = field(default_factory=dict)

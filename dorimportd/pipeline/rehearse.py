@@ -95,5 +95,6 @@ def rehearse(stream: BinaryIO, format: Format, defaults: Defaults, name: str = "
         found.further += sum(batch.further.values())
         found.skipped += batch.skipped
         found.rejects += batch.rejects
-        found.transactions.update((each.transaction_id, each) for each in batch.transactions)
+        transactions = map(Transaction._make, batch.transactions)
+        found.transactions.update((each.transaction_id, each) for each in transactions)
     return found

@@ -4,6 +4,7 @@
     received ──> failed ──> the same              tries are counted, the progress is kept
     any of them ──> received                      a retry: as if nothing had been tried yet
 
+What has its outcome keeps it until a retry; an attempt that comes too late finds NotWaiting.
 It knows nothing of the transactions.  Functions that write hold a database transaction of their own.
 """
 
@@ -15,14 +16,16 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from peewee import Query, fn
+from peewee import Case, Query, fn
 
+from dorimportd.errors import NotWaiting
 from dorimportd.store.connect import Connected
 from dorimportd.store.models import REJECT_COLUMNS, Deliveries, Rejects
 from dorimportd.words import EPOCH, Channel, Counts, Delivery, Envelope, Outcome, Reject, State, instant
 
 WAITING: Final = (State.RECEIVED, State.FAILED)
 NO_PROGRESS: Final = {"format": None, "windows": 0, **asdict(Counts())}
+READ_TO_END: Final = (State.IMPORTED, State.DUPLICATE)
 
 ROWS_AT_ONCE: Final = 200  # of deliveries, in one statement
 
@@ -38,7 +41,7 @@ class DeliveryRow:
     delivery: Delivery
     outcome: Outcome  # so far: counts grow while the import goes on
     tries: int  # failed ones
-    windows: int  # parts of the file that are in the table
+    windows: int  # parts of the file that are in the table, while the import goes on
     released: bool  # a person has said that it is to be imported, whatever speaks against it
 
     @property
@@ -136,16 +139,11 @@ def queue(database: Connected) -> dict[State, int]:
 
 def set_state(database: Connected, sequence: int, state: State, reason: str | None) -> None:
     with database.writing():
+        values = {"state": state, "reason": reason and storable(reason)}
         if state is State.FAILED:
-            change(
-                database,
-                sequence,
-                state=state,
-                reason=reason and storable(reason),
-                tries=Deliveries.tries + 1,
-            )
+            change(database, sequence, WAITING, **values, tries=Deliveries.tries + 1)
         elif state is State.HELD:
-            change(database, sequence, state=state, reason=reason and storable(reason))
+            change(database, sequence, (*WAITING, State.HELD), **values)
         elif state is State.RECEIVED:
             start_again(database, sequence, tries=0)
         else:
@@ -157,18 +155,32 @@ def release(database: Connected, sequence: int) -> None:
         start_again(database, sequence, tries=0, released=True)
 
 
-def start_again(database: Connected, sequence: int, **values: Any) -> DeliveryRow:
-    """Forget how far the import was.  What it has put into the table stays, and is found unchanged."""
+def start_again(
+    database: Connected, sequence: int, states: Sequence[State] = tuple(State), **values: Any
+) -> DeliveryRow:
+    """Forget how far the import was.  What it has put into the table stays, and is found unchanged.
+
+    The format stays if it has read the whole file: the next run may build on it.  Raises as `change`.
+    """
     drop_rejects(database, sequence)
-    change(database, sequence, state=State.RECEIVED, reason=None, **NO_PROGRESS, **values)
+    kept = Case(None, [(Deliveries.state.in_(READ_TO_END), Deliveries.format)])
+    values |= {"state": State.RECEIVED, "reason": None, **NO_PROGRESS, "format": kept}
+    change(database, sequence, states, **values)
     return read(database, Deliveries.select().where(Deliveries.sequence == sequence))[0]
 
 
-def change(database: Connected, sequence: int, **values: Any) -> None:
-    """Raises LookupError when no such delivery was registered."""
-    query = Deliveries.update(**values).where(Deliveries.sequence == sequence)
-    if query.execute(database) != 1:
+def change(database: Connected, sequence: int, states: Sequence[State], **values: Any) -> None:
+    """Change a delivery that is in one of *states*.
+
+    Raises LookupError when no such delivery was registered, NotWaiting when it is in another state.
+    """
+    query = Deliveries.update(**values)
+    query = query.where((Deliveries.sequence == sequence) & Deliveries.state.in_(states))
+    if query.execute(database) == 1:
+        return
+    if find(database, sequence) is None:
         raise LookupError(f"there is no delivery {sequence}")
+    raise NotWaiting(f"delivery {sequence} has its outcome already")
 
 
 def drop_rejects(database: Connected, sequence: int) -> None:

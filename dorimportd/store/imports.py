@@ -3,6 +3,7 @@
     what an attempt left behind               what the next one does
     some windows                              goes on after the last one
     some windows, read by another format      starts again; the table converges (guarantee 4)
+    all of them, and the outcome              nothing; but after a retry it starts again
 
 The last window records the outcome too.  Two attempts at one delivery cannot both go on: a window is
 kept only while the progress is the one that the attempt knows.
@@ -15,7 +16,7 @@ from dataclasses import asdict
 from types import MappingProxyType
 from typing import Any, Final
 
-from dorimportd.errors import StoreAway
+from dorimportd.errors import NotWaiting, StoreAway
 from dorimportd.store.connect import Connected
 from dorimportd.store.deliveries import (
     WAITING,
@@ -28,7 +29,7 @@ from dorimportd.store.deliveries import (
 )
 from dorimportd.store.models import Customers, Deliveries
 from dorimportd.store.upsert import upsert
-from dorimportd.words import Counts, Reject, State, Transaction
+from dorimportd.words import Counts, Reject, State, TransactionRow
 
 ONE_ROW_EACH: Final[Mapping[int, int]] = MappingProxyType({})
 
@@ -46,13 +47,17 @@ class Run:
         self._customer = row.delivery.envelope.customer
         self._format = format
         self._windows = row.windows
+        # A retry of what this same format has read to the end.
+        self._known_to_end = row.windows == 0 and row.outcome.format == format
+        # What the duplicates of an earlier attempt overrode was not kept: it may have said otherwise.
+        self._overrode = row.outcome.counts.duplicates > 0
         self.sequence = row.sequence
         self.resume_at = row.windows
         self.counts = row.outcome.counts
 
     def write(
         self,
-        transactions: Sequence[Transaction],
+        transactions: Sequence[TransactionRow],
         rejects: Sequence[Reject],
         rows: int,
         further: Mapping[int, int] = ONE_ROW_EACH,
@@ -72,7 +77,7 @@ class Run:
 
     def finish(
         self,
-        transactions: Sequence[Transaction],
+        transactions: Sequence[TransactionRow],
         rejects: Sequence[Reject],
         rows: int,
         duplicate_of: int | None = None,
@@ -81,14 +86,15 @@ class Run:
         """Keep the last window as `write` does, and with it the outcome.
 
         That is imported; or duplicate, when the same bytes were delivery *duplicate_of* and changed
-        nothing this time.
+        nothing this time.  Nothing is left to resume.
         """
         with self._database.writing():
             counts = self.counts + self._put(transactions, rejects, rows, further)
-            if duplicate_of is not None and counts.imported == counts.rejected == 0:
+            changed = counts.imported or self._overrode
+            if duplicate_of is not None and not changed and not counts.rejected:
                 reason = f"The same bytes were delivery {duplicate_of}; they change nothing."
-                return self._record(State.DUPLICATE, reason, counts, self._windows + 1)
-            return self._record(State.IMPORTED, None, counts, self._windows + 1)
+                return self._record(State.DUPLICATE, reason, counts, windows=0)
+            return self._record(State.IMPORTED, None, counts, windows=0)
 
     def hold(self, reason: str, rejects: Sequence[Reject] = ()) -> DeliveryRow:
         """Let the delivery wait for a person, with *rejects* as examples of what is wrong.
@@ -102,7 +108,7 @@ class Run:
 
     def _put(
         self,
-        transactions: Sequence[Transaction],
+        transactions: Sequence[TransactionRow],
         rejects: Sequence[Reject],
         rows: int,
         further: Mapping[int, int],
@@ -112,7 +118,10 @@ class Run:
                 f"{rows} rows are not {len(transactions)} transactions and {len(rejects)} rejects"
             )
         customer = lock_customer(self._database, self._customer)
-        counts, fresh = upsert(self._database, customer, self.sequence, transactions, further)
+        counts, fresh, overrode = upsert(
+            self._database, customer, self.sequence, transactions, further, known_to_end=self._known_to_end
+        )
+        self._overrode |= overrode
         query = Customers.update(transactions=Customers.transactions + fresh).where(Customers.id == customer)
         query.execute(self._database)
         add_rejects(self._database, self.sequence, rejects, first=self.counts.rejected)
@@ -138,13 +147,19 @@ class Run:
 
 
 def begin(database: Connected, sequence: int, format: str) -> Run:
-    """An attempt at delivery *sequence*.  Raises LookupError when it does not wait to be imported."""
+    """An attempt at delivery *sequence*.
+
+    Raises LookupError when there is no such delivery, NotWaiting when it has its outcome.
+    """
     row = find(database, sequence)
-    if row is None or row.outcome.state not in WAITING:
-        raise LookupError(f"no delivery {sequence} waits to be imported")
-    if row.windows and row.outcome.format != format:
+    if row is None:
+        raise LookupError(f"there is no delivery {sequence}")
+    if row.outcome.state not in WAITING:
+        raise NotWaiting(f"delivery {sequence} has its outcome already")
+    resumable = row.windows > 0 and row.outcome.format == format
+    if not resumable and (row.windows > 0 or row.outcome.counts != Counts()):
         with database.writing():
-            row = start_again(database, sequence)
+            row = start_again(database, sequence, WAITING)
     return Run(database, row, format)
 
 

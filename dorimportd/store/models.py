@@ -46,7 +46,7 @@ class Deliveries(Model):
     received_at = BigIntegerField()  # microseconds since 1970-01-01T00:00:00Z
     state = TextField()
     reason = TextField(null=True)
-    format = TextField(null=True)
+    format = TextField(null=True)  # that reads it; after a retry, that had read it to the end
     rows = BigIntegerField()
     imported = BigIntegerField()
     unchanged = BigIntegerField()

@@ -112,7 +112,8 @@ class Store:
         FAILED counts a try more and keeps the progress; HELD waits for a person; RECEIVED is a retry:
         reason, tries, progress, counts and rejects are forgotten, what is in the table stays.
 
-        Raises LookupError when there is no such delivery, ValueError for what only an import says.
+        Raises LookupError when there is no such delivery, NotWaiting when it has its outcome and this is
+        no retry, ValueError for what only an import says.
         """
         deliveries.set_state(self._database, sequence, state, reason)
 
@@ -133,7 +134,7 @@ class Store:
     def importing(self, sequence: int, format: str) -> Run:
         """An attempt to import a waiting delivery by *format*, NAME@DIGEST.
 
-        Raises LookupError when it does not wait to be imported.
+        Raises LookupError when there is no such delivery, NotWaiting when it has its outcome.
         """
         with self._database.using():
             return imports.begin(self._database, sequence, format)

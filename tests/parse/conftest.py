@@ -36,7 +36,7 @@ def read_file() -> ReadFile:
         transactions: list[Transaction] = []
         rejects: list[Reject] = []
         for batch in read(stream, parse_format(format + more, "till.toml"), defaults):
-            transactions += batch.transactions
+            transactions += map(Transaction._make, batch.transactions)
             rejects += batch.rejects
         return transactions, rejects
 

@@ -11,7 +11,7 @@ import pytest
 
 from dorimportd.parse.builtin import builtin_format, builtin_texts
 from dorimportd.parse.read import Defaults, read
-from dorimportd.words import instant, iso
+from dorimportd.words import Transaction, instant, iso
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "samples"
 UTC = Defaults("UTC", "USD")
@@ -39,7 +39,9 @@ def test_transactions_of_square():
         "2026-07-14,12:59:00,Eastern Time (US & Canada),-$9.00,-$9.70,abd,Refund,Main Street\n"
     )
     (batch,) = read(BytesIO(file.encode()), builtin_format("square-transactions"), UTC)
-    assert [(each[:5], iso(instant(each.occurred_at))) for each in batch.transactions] == [
+    assert [
+        (each[:5], iso(instant(each.occurred_at))) for each in map(Transaction._make, batch.transactions)
+    ] == [
         (("abc", "Main Street", 120970, 2, "USD"), "2026-07-14T16:52:38Z"),
         (("abd", "Main Street", -970, 2, "USD"), "2026-07-14T16:59:00Z"),
     ]
@@ -61,5 +63,5 @@ def test_real_files_of_these_tills_give_every_transaction(name, folder, timezone
     assert [
         (each.location, each.transaction_id, Decimal(str(each.total)), iso(instant(each.occurred_at)))
         for batch in found
-        for each in batch.transactions
+        for each in map(Transaction._make, batch.transactions)
     ] == [(each["location"], each["id"], Decimal(each["total"]), each["timestamp_utc"]) for each in told]

@@ -42,6 +42,43 @@ def test_latin_1_and_cp932_are_read():
     assert lines("新宿店\n".encode("cp932"), "cp932") == ["新宿店\n"]
 
 
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1"])
+@pytest.mark.parametrize(
+    "text", ["Köln", "KÖLN", "9,50 €", "Joe’s", "Сочи", "ŁĄŚĆ", "新宿駅店", "à la crème"]
+)
+def test_utf_8_is_not_taken_for_a_western_encoding(encoding, text):
+    name = {"cp1252": "cp1252", "latin-1": "Latin-1"}[encoding]
+    reason = f'The file is UTF-8, but the format says {name}; set encoding = "utf-8".'
+    assert held(f"Store\n{text}\n".encode(), encoding) == reason
+    assert held(f"{'x' * 99}\n".encode() * 5_000 + text.encode(), encoding) == reason
+
+
+def test_utf_8_is_not_taken_for_cp932():
+    reason = 'The file is UTF-8, but the format says cp932; set encoding = "utf-8".'
+    assert held("店\n渋谷駅\n".encode(), "cp932") == reason
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        # All of them are valid UTF-8, or begin so: capitals with an accent before signs, or katakana.
+        ("cp1252", "CAFÉ’S, CAFÉ®, CAFÉ\u00a0ROUGE"),
+        ("cp1252", "IRMÃ\u00a0DULCE"),
+        ("cp1252", "CAFÉ’S\nZürich, Ã¶"),
+        ("cp932", "ﾂｹ, ﾊｲ, ﾃｶ, ﾄｸ, ﾋｱ, ﾌｫ"),
+        ("cp932", "ﾂｹ, ﾊｲ, ﾃｶ, ﾄｸ, ﾀｶ, 新宿店"),
+    ],
+)
+def test_text_that_looks_like_utf_8_by_accident_is_read(encoding, text):
+    assert "".join(lines(text.encode(encoding), encoding)) == text
+
+
+@given(st.text("éöÄÉ’®\u00a0ßab,", max_size=20))
+def test_an_accented_letter_beside_a_plain_one_says_that_a_file_is_not_utf_8(text: str):
+    file = f"Zürich\n{text}\n"
+    assert "".join(lines(file.encode("cp1252"), "cp1252")) == file
+
+
 def test_line_ends_of_all_kinds_are_kept_and_nothing_else_ends_a_line():
     text = "a\nb\r\nc\rd\x0be\x0cf\x85g\u2028h\r\r\ni"
     assert lines(text.encode()) == ["a\n", "b\r\n", "c\r", "d\x0be\x0cf\x85g\u2028h\r", "\r\n", "i"]

@@ -170,9 +170,9 @@ def test_an_id_may_be_generated_for_a_transaction_of_several_rows():
     format = FORMAT.replace('"No"\ntotal', '{ generate_from = ["Store", "Time"] }\ntotal')
     file = HEADER + "".join(f"Mitte,{no},1.00,2026-07-14 12:00\n" for no in (1, 2, 1))
     (batch,) = batches(file, format)
-    first, second = (each.transaction_id for each in batch.transactions)
+    first, second = (each.transaction_id for each in map(Transaction._make, batch.transactions))
     assert (first[-2:], second) == ("-1", first[:-1] + "2")
-    assert [each.units for each in batch.transactions] == [200, 100]
+    assert [each.units for each in map(Transaction._make, batch.transactions)] == [200, 100]
 
 
 def test_refunds_among_the_items_are_taken_from_the_total():
@@ -182,7 +182,9 @@ def test_refunds_among_the_items_are_taken_from_the_total():
         for no, total, kind in [(1, 9, "S"), (1, 2, "R"), (2, 5, "R"), (2, -1, "R"), (3, -5, "R")]
     )
     (batch,) = batches(file, format)
-    assert [(each.transaction_id, str(each.total)) for each in batch.transactions] == [
+    assert [
+        (each.transaction_id, str(each.total)) for each in map(Transaction._make, batch.transactions)
+    ] == [
         ("1", "7"),
         ("2", "-4"),
         ("3", "-5"),
@@ -205,9 +207,11 @@ def test_the_rows_of_a_large_file_are_all_accounted_for():
     found = batches(file)
     assert sum(batch.rows for batch in found) == 25_000
     counts = {str(id_): ids.count(id_) for id_ in set(ids) if id_ % 50}
-    assert {each.transaction_id: each.units for batch in found for each in batch.transactions} == {
-        id_: 10 * count for id_, count in counts.items()
-    }
+    assert {
+        each.transaction_id: each.units
+        for batch in found
+        for each in map(Transaction._make, batch.transactions)
+    } == {id_: 10 * count for id_, count in counts.items()}
     rejected = sorted(each.line for batch in found for each in batch.rejects)
     assert rejected == [line for line, id_ in enumerate(ids, 2) if id_ % 50 == 0]
 
@@ -229,3 +233,21 @@ def test_a_large_file_can_be_left_while_it_is_read():
         (10_000, 10_000),
         (5_000, 5_000),
     ]
+
+
+def test_a_row_that_swallowed_another_is_one_reject_and_told_once():
+    file = (
+        HEADER
+        + 'Mitte,1,"9.50,2026-07-14 12:00\nMitte,2,"1.00,2026-07-14 12:00\nMitte,1,x,2026-07-14 12:00\n'
+    )
+    found = batches(file)
+    assert [reject[:4] for batch in found for reject in batch.rejects] == [
+        (2, "", "", "goes over 2 lines, and a quote in it is closed in the middle of a field"),
+        (4, "Total", "x", "is not an amount with decimal mark '.'"),
+    ]
+    assert sum(batch.rows for batch in found) == 2
+
+
+def test_transactions_of_several_rows_are_plain_tuples_too():
+    (batch,) = batches(HEADER + "Mitte,1,9.50,2026-07-14 12:00\n" * 2)
+    assert [type(row) for row in batch.transactions] == [tuple]

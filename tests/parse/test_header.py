@@ -32,6 +32,14 @@ def test_a_name_may_go_over_lines():
     assert (header.last_line, header.places["total (eur)"]) == (2, 2)
 
 
+def test_a_header_whose_quote_swallows_a_row_holds_the_file():
+    with pytest.raises(HoldFile) as hold:
+        find_header(split_lines('x\nStore,No,Total,Time,"Note\n1,2,3,4,"y"\n'), WANTED, COMMA)
+    assert str(hold.value) == (
+        "The header in line 2 goes over 2 lines, and a quote in it is closed in the middle of a field."
+    )
+
+
 def test_the_header_is_looked_for_in_a_hundred_lines():
     line = "Store,No,Total,Time\n"
     assert find_header(["x\n"] * 99 + [line], WANTED, COMMA) is not None

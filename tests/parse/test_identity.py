@@ -27,6 +27,10 @@ def test_a_joint_within_a_field_is_doubled():
     assert compose(["1/14", "07"]) == "1//14/07"
 
 
+def test_parts_that_are_sound_are_never_ruined_together():
+    assert compose(["#N", "A"]) == "#N/A"
+
+
 @pytest.mark.parametrize(
     ("fields", "rule"),
     [
@@ -34,6 +38,7 @@ def test_a_joint_within_a_field_is_doubled():
         (["1", "/7"], "begins or ends with '/', which joins the parts of the ID"),
         (["1", "7/"], "begins or ends with '/', which joins the parts of the ID"),
         (["1", "a\tb"], "holds a control character"),
+        (["1", "1.2E+12"], "was ruined by a spreadsheet: export the column as text"),
         (["a" * 100, "b" * 100], "is longer than 200 characters"),
     ],
 )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
@@ -93,6 +94,16 @@ def test_halves_that_were_met_with_another_pattern_do_not_mislead():
     assert reader.read("12/25/2026 10:00 AM") == (utc("2026-12-25 10:00"), 0)
     assert reader.read("01/02/2026 10:00 AM") == (utc("2026-01-02 10:00"), 0)
     assert reader.read("01/02/2026 10:00") == (utc("2026-02-01 10:00"), 0)
+
+
+def test_the_garbage_collector_looks_at_nothing_that_is_remembered():
+    reader = moments()
+    before = {id(each) for each in gc.get_objects()}
+    for text in ("2026-07-14", "2026-07-14 16:52", "2026-07-15T16:53Z", "2026-03-29 16:54+02:00"):
+        reader.read(text)
+    gc.collect()
+    found = [each for each in gc.get_objects() if isinstance(each, tuple) and id(each) not in before]
+    assert [each for each in found if any(isinstance(part, int) for part in each)] == []
 
 
 def test_blanks_of_other_kinds_make_no_difference():

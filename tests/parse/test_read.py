@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import random
 from io import BytesIO
 
@@ -94,6 +95,18 @@ def test_each_bad_value_is_one_reject_with_line_column_value_and_rule(read_file)
         ),
     ]
     assert read_file(file) == ([sale(2), sale(16)], expected)
+
+
+def test_a_quote_that_is_closed_too_late_moves_no_amount_to_another_sale(read_file):
+    row = 'Mitte,A1,"Best buy,1.00,2026-07-14 10:00\nMitte,A2,"Other,2.00,2026-07-14 10:01'
+    file = f"Store,No,Desc,Total,Time\n{row}\nMitte,1,x,9.50,2026-07-14 12:00\n"
+    rule = "goes over 2 lines, and a quote in it is closed in the middle of a field"
+    assert read_file(file) == ([sale(4)], [Reject(2, "", "", rule, row)])
+
+
+def test_a_value_may_go_over_several_lines(read_file):
+    file = 'Store,No,Desc,Total,Time\n"Mitte",1,"He said ""\nno"" ",9.50,2026-07-14 12:00\n'
+    assert read_file(file) == ([sale(2)], [])
 
 
 def test_lines_without_text_are_no_rows(read_file):
@@ -204,7 +217,16 @@ def test_a_large_file_comes_in_batches_and_the_lines_go_on():
     file = HEADER + "".join(f"Mitte,{n},9.50,2026-07-14 12:00\n" for n in range(2, 25_002))
     found = batches(file.encode())
     assert [batch.rows for batch in found] == [10_000, 10_000, 5_000]
-    assert all(t == sale(t.line, str(t.line)) for batch in found for t in batch.transactions)
+    assert [row for batch in found for row in batch.transactions] == [
+        sale(line, str(line)) for line in range(2, 25_002)
+    ]
+
+
+def test_the_garbage_collector_looks_at_no_transaction():
+    file = HEADER + "".join(f"Mitte,{n},9.50,2026-07-14 12:00\n" for n in range(100))
+    (batch,) = batches(file.encode())
+    gc.collect()
+    assert [gc.is_tracked(row) for row in batch.transactions] == [False] * 100
 
 
 def test_batches_of_long_rejects_are_smaller():
@@ -266,7 +288,8 @@ def test_the_rows_of_a_file_are_all_accounted_for():
         begins.append(line)
         line += 1 + sum(field.count("\n") for field in fields)
     found = batches("".join(lines).encode())
-    ends = [end.line for batch in found for end in (*batch.transactions, *batch.rejects)]
+    ends = [row[-1] for batch in found for row in batch.transactions]
+    ends += [reject.line for batch in found for reject in batch.rejects]
     assert sorted(ends) == begins
     assert sum(batch.rows for batch in found) == 3_000
 

@@ -46,6 +46,43 @@ def test_a_row_knows_the_line_it_begins_on_and_how_it_stands_in_the_file():
         ], size
 
 
+def flaws(text: str, size: int = 3, dialect: Dialect = COMMA) -> list[tuple[int, str]]:
+    rows = Rows(blocks(text, size), dialect)
+    found = []
+    while not rows.ended:
+        found += [(line, rows.flaw) for line, _ in rows.take(2)]
+    return found
+
+
+def test_a_quote_that_swallows_the_next_row_is_found_where_it_is_closed():
+    text = 'S,"Best,1\nS,"Other,2\nS,x,3\nS,1,"Best\nS,2,"Other\nS,4,"Best\nS,"5","O"\nS,6,"p"\n'
+    flaw = "goes over 2 lines, and a quote in it is closed in the middle of a field"
+    for size in range(1, 9):
+        assert flaws(text, size) == [(1, flaw), (3, ""), (4, flaw), (6, flaw), (8, "")], size
+
+
+@pytest.mark.parametrize(
+    "row",
+    ['"a\nb"', '"a ""\n"" b",c', 'a,"\n"', '"a\r\nb"  ,c', 'a,"b\rc" \r\n', '5" x,"b\n",12"\n', '"a\n""",\n'],
+)
+def test_a_field_over_several_lines_whose_quotes_stand_at_its_ends_has_no_flaw(row):
+    assert flaws(row) == [(1, "")]
+
+
+def test_a_flaw_is_told_of_its_row_only_also_when_reading_stops_there():
+    rows = Rows(blocks('"a\nb"c\nd\n', 3), COMMA)
+    next(rows.take(2))
+    assert rows.flaw != ""
+    assert list(rows.take(2)) == [(3, ["d"])]
+    assert rows.flaw == ""
+
+
+def test_quotes_of_another_sign_and_tabs_are_told_alike():
+    tab = Dialect("\t", "'")
+    assert flaws("'a\nb' \tc\n", dialect=tab) == [(1, "")]
+    assert [bool(flaw) for _, flaw in flaws("'a\nb'x\tc\n", dialect=tab)] == [True]
+
+
 def test_without_a_quote_a_quote_is_a_character():
     assert taken('"a,b"\n', dialect=Dialect(",", "")) == [(1, ['"a', 'b"'], '"a,b"')]
 
@@ -121,6 +158,25 @@ def test_what_the_csv_module_writes_in_any_dialect_is_read_as_it_reads_it(
     pieces = ["".join(lines[one - 1 : other - 1]) for one, other in pairwise(begins)]
     assert "".join(pieces) == text
     assert [piece.rstrip("\r\n") for piece in pieces] == [raw for _, _, raw in found]
+
+
+@given(st.text('a,"\n', max_size=40))
+def test_a_row_over_several_lines_has_a_flaw_where_the_csv_module_is_strict(text: str):
+    rows = Rows(blocks(text, 3), COMMA)
+    try:
+        found = [(rows.raw(line), rows.flaw) for line, _ in rows.take(50)]
+    except HoldFile:
+        return
+    for raw, flaw in found:
+        assert bool(flaw) == ("\n" in raw and not is_strict(raw)), raw
+
+
+def is_strict(raw: str) -> bool:
+    try:
+        list(csv.reader(split_lines(raw), strict=True))
+    except csv.Error:
+        return False
+    return True
 
 
 @given(st.text('a,"\r\n', max_size=40), st.integers(1, 4))

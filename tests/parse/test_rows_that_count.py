@@ -9,6 +9,7 @@ import pytest
 from dorimportd.parse.format import parse_format
 from dorimportd.parse.read import Defaults, read
 from dorimportd.toml import BadToml
+from dorimportd.words import Transaction
 
 PLAIN = 'location = "Store"\ntransaction_id = "No"\ntotal = "Total"\ntime = "Time"\n'
 HEADER = "Store,No,Total,Time,State,Kind\n"
@@ -23,7 +24,7 @@ def file_of(*rows: tuple[str, str, str]) -> str:
 def outcome(file: str, more: str) -> tuple[list[str], list[tuple[int, str, str, str]], int]:
     """The IDs, what was rejected, and how many rows were skipped."""
     batches = list(read(BytesIO(file.encode()), parse_format(more, "till.toml"), BERLIN))
-    ids = [each.transaction_id for batch in batches for each in batch.transactions]
+    ids = [each.transaction_id for batch in batches for each in map(Transaction._make, batch.transactions)]
     rejects = [reject[:4] for batch in batches for reject in batch.rejects]
     return ids, rejects, sum(batch.skipped for batch in batches)
 
@@ -140,3 +141,13 @@ def test_mistakes_in_these_keys_name_their_place(key, mistake):
     with pytest.raises(BadToml) as refusal:
         parse_format(f"{PLAIN}{key}\n", "till.toml")
     assert str(refusal.value) == f"till.toml:{mistake}"
+
+
+def test_a_row_that_swallowed_another_is_a_reject_whatever_the_filters_say():
+    file = HEADER + (
+        'Mitte,1,9.50,2026-07-14 12:00,Failed,"S\nMitte,2,9.50,2026-07-14 12:00,Settled,"S\n'
+        "Mitte,3,9.50,2026-07-14 12:00,Settled,S\n"
+    )
+    flaw = "goes over 2 lines, and a quote in it is closed in the middle of a field"
+    told = ["3"], [(2, "", "", flaw)], 0
+    assert outcome(file, PLAIN + 'skip = { State = "Failed" }\nmax_reject_percent = 100\n') == told

@@ -88,7 +88,7 @@ time = "Created at"
 def outcome(folder: str, format: str, timezone: str, currency: str) -> tuple[list[Transaction], list[Reject]]:
     with (SAMPLES / folder / "sample.csv").open("rb") as stream:
         (batch,) = read(stream, parse_format(format, "format.toml"), Defaults(timezone, currency))
-    return batch.transactions, batch.rejects
+    return [Transaction._make(row) for row in batch.transactions], batch.rejects
 
 
 def expected(folder: str) -> list[dict[str, Any]]:
@@ -142,7 +142,7 @@ def test_line_items_become_transactions(folder, format, timezone, rows):
         batches = list(read(stream, parse_format(format, "format.toml"), Defaults(timezone, "USD")))
     assert [reject for batch in batches for reject in batch.rejects] == []
     assert sum(batch.rows + batch.skipped for batch in batches) == rows
-    assert as_told([each for batch in batches for each in batch.transactions]) == [
+    assert as_told([each for batch in batches for each in map(Transaction._make, batch.transactions)]) == [
         (each["location"], each["id"], Decimal(each["total"]), each["timestamp_utc"])
         for each in expected(folder)
     ]

@@ -10,6 +10,7 @@ from dorimportd.errors import HoldFile
 from dorimportd.parse.format import parse_format
 from dorimportd.parse.read import Defaults, read
 from dorimportd.toml import BadToml
+from dorimportd.words import Transaction
 
 BERLIN = Defaults("Europe/Berlin", "EUR")
 REST = 'transaction_id = "No"\ntotal = "Total"\ntime = "Time"\n'
@@ -26,7 +27,7 @@ def outcome(file: str, format: str, name: str = "") -> tuple[list[str], list[tup
     """The locations, and what was rejected."""
     found = list(read(BytesIO(file.encode()), parse_format(format, "till.toml"), BERLIN, name))
     rejects = [reject[:4] for batch in found for reject in batch.rejects]
-    return [each.location for batch in found for each in batch.transactions], rejects
+    return [each.location for batch in found for each in map(Transaction._make, batch.transactions)], rejects
 
 
 @pytest.mark.parametrize(
@@ -85,7 +86,7 @@ def test_every_value_may_have_steps():
     """
     file = "No,Total,Time,Cur\nR7,,2026-07-14 of July,S\n"
     (batch,) = read(BytesIO(file.encode()), parse_format(format, "till.toml"), BERLIN)
-    (sale,) = batch.transactions
+    (sale,) = map(Transaction._make, batch.transactions)
     assert sale[:7] == ("7/x", "Mitte", 0, 0, "SEK", 1784023200_000_000, 7200)
 
 
@@ -135,12 +136,12 @@ RECORD_FORMAT = """
 
 def test_a_value_may_come_from_the_row_of_another_kind_above():
     (batch,) = read(BytesIO(RECORDS.encode()), parse_format(RECORD_FORMAT, "till.toml"), BERLIN)
-    assert [each[:4] for each in batch.transactions] == [
+    assert [each[:4] for each in map(Transaction._make, batch.transactions)] == [
         ("1", "0042", 950, 2),
         ("2", "0042", 100, 2),
         ("3", "0043", 200, 2),
     ]
-    assert [each.occurred_at for each in batch.transactions] == [
+    assert [each.occurred_at for each in map(Transaction._make, batch.transactions)] == [
         1784023200_000_000,
         1784023200_000_000,
         1784109600_000_000,

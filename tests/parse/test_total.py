@@ -9,6 +9,7 @@ import pytest
 from dorimportd.parse.format import parse_format
 from dorimportd.parse.read import Defaults, read
 from dorimportd.toml import BadToml
+from dorimportd.words import Transaction
 
 REST = 'location = { constant = "Mitte" }\ntransaction_id = "No"\ntime = "Time"\nmax_reject_percent = 100\n'
 BERLIN = Defaults("Europe/Berlin", "EUR")
@@ -21,7 +22,7 @@ def totals(keys: str, *values: str) -> list[str]:
     )
     format = parse_format(f'{REST}delimiter = ";"\n{keys}\n', "till.toml")
     (batch,) = read(BytesIO(file.encode()), format, BERLIN)
-    found = {each.line: str(each.total) for each in batch.transactions}
+    found = {each.line: str(each.total) for each in map(Transaction._make, batch.transactions)}
     found |= {each.line: f"{each.column} {each.value!r} {each.rule}" for each in batch.rejects}
     return [text for _, text in sorted(found.items())]
 
@@ -88,10 +89,12 @@ def test_a_column_may_tell_which_rows_are_refunds():
         ("1,23,45,678.90", "12345678.90"),
         ("12,345", "12345"),
         ("-1,00,000.5", "-100000.5"),
-        ("₹ 1,00,000", "100000"),
+        ("Rs. 1,00,000", "100000"),
         ("999", "999"),
         ("123,456", None),
         ("1,23,45", None),
+        ("0,12,345", None),
+        ("01,234", None),
     ],
 )
 def test_thousands_may_be_marked_as_in_india(text, total):

@@ -10,6 +10,7 @@ from dorimportd.parse.format import parse_format
 from dorimportd.parse.read import Defaults, read
 from dorimportd.parse.values import BadValue
 from dorimportd.parse.zone import names, zone_of
+from dorimportd.words import Transaction
 
 FORMAT = (
     'location = "Store"\ntransaction_id = "No"\ntotal = "Total"\ntime = "Time"\nmax_reject_percent = 100\n'
@@ -77,7 +78,7 @@ def local(file: str, more: str) -> list[object]:
     """Instant and offset in hours, or the reject, of each row."""
     (batch,) = read(BytesIO(file.encode()), parse_format(FORMAT + more, "till.toml"), BERLIN)
     found: dict[int, object] = {reject.line: reject[1:4] for reject in batch.rejects}
-    for each in batch.transactions:
+    for each in map(Transaction._make, batch.transactions):
         at = datetime.fromtimestamp(each.occurred_at / 1e6, UTC).strftime("%m-%d %H:%M:%S")
         found[each.line] = (at, each.utc_offset / 3600)
     return [value for _, value in sorted(found.items())]

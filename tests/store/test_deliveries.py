@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from dorimportd.errors import NotWaiting
 from dorimportd.store import DeliveryRow, Waiting
 from dorimportd.words import Channel, Counts, Outcome, Reject, State
 
@@ -91,12 +92,47 @@ def test_the_newest_earlier_delivery_with_the_same_bytes(store, arrived):
     assert store.earlier_same_bytes("bravo", "b" * 64, before=9) is None
 
 
-def test_a_retry_forgets_everything_but_the_delivery(store, sold, imported):
-    before = imported(store, 1, [sold()], rejects=[Reject(3, "Total", "x", "is not an amount", "x")])
+def test_a_retry_forgets_everything_but_the_delivery(store, sold, arrived):
+    store.register([arrived(1)])
+    reject = Reject(3, "Total", "x", "is not an amount", "x")
+    store.importing(1, "format@1").write([sold()], [reject], 2)
     store.set_state(1, State.FAILED, "The disk is failing.")
     store.set_state(1, State.RECEIVED)
-    assert store.delivery(1) == DeliveryRow(before.delivery, NOTHING_YET, tries=0, windows=0, released=False)
+    assert store.delivery(1) == DeliveryRow(arrived(1), NOTHING_YET, tries=0, windows=0, released=False)
     assert list(store.rejects(1)) == []
+
+
+def test_a_retry_of_what_was_imported_remembers_the_format_that_read_it(store, sold, imported, arrived):
+    imported(store, 1, [sold()], rejects=[Reject(3, "Total", "x", "is not an amount", "x")])
+    store.set_state(1, State.RECEIVED)
+    told = Outcome(State.RECEIVED, Counts(), None, "format@1")
+    assert store.delivery(1) == DeliveryRow(arrived(1), told, tries=0, windows=0, released=False)
+    assert list(store.rejects(1)) == []
+
+
+@pytest.mark.parametrize("late", [State.FAILED, State.HELD])
+@pytest.mark.parametrize("outcome", [State.IMPORTED, State.DUPLICATE])
+def test_what_was_imported_does_not_fail_or_wait_afterwards(store, sold, imported, outcome, late):
+    imported(store, 1, [sold()])
+    row = imported(store, 2, [sold()], duplicate_of=1 if outcome is State.DUPLICATE else None)
+    assert row.outcome.state is outcome
+    with pytest.raises(NotWaiting, match="delivery 2 has its outcome already"):
+        store.set_state(2, late, "too late")
+    assert store.delivery(2) == row
+
+
+def test_what_is_held_does_not_fail_but_may_get_another_reason(store, arrived):
+    store.register([arrived(1)])
+    store.set_state(1, State.FAILED, "The disk is failing.")
+    store.set_state(1, State.HELD, "It failed too often.")
+    with pytest.raises(NotWaiting):
+        store.set_state(1, State.FAILED, "too late")
+    assert (store.delivery(1).outcome, store.delivery(1).tries) == (
+        Outcome(State.HELD, reason="It failed too often."),
+        1,
+    )
+    store.set_state(1, State.HELD, "It has no format.")
+    assert store.delivery(1).outcome == Outcome(State.HELD, reason="It has no format.")
 
 
 def test_a_release_is_remembered_over_retries(store, arrived):

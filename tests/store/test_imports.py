@@ -7,9 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from dorimportd.errors import StoreAway
+from dorimportd.errors import NotWaiting, StoreAway
 from dorimportd.store import open_store
+from dorimportd.store.deliveries import WAITING, start_again
 from dorimportd.store.imports import lock_customer
+from dorimportd.store.models import Deliveries
 from dorimportd.words import Counts, Outcome, Reject, State
 
 BAD = Reject(4, "Total", "12,5O", "is not an amount", "7;0042;12,5O")
@@ -120,6 +122,38 @@ def test_the_same_bytes_after_others_with_the_same_ids_are_imported_and_win(stor
     assert table(store) == [("0042", "0.01", 3)]
 
 
+def test_the_same_bytes_are_no_duplicate_when_only_a_later_window_changes_something(
+    store, sold, imported, table
+):
+    windows = [sold(units=500, line=2)], [sold(units=700, line=3)]
+    imported(store, 1, *windows)
+    imported(store, 2, [sold(units=500, line=2)])
+    row = imported(store, 3, *windows, duplicate_of=1)
+    counts = Counts(rows=2, unchanged=1, duplicates=1)
+    assert row.outcome == Outcome(State.IMPORTED, counts, None, "format@1")
+    assert table(store) == [("0042", "7.00", 3)]
+
+
+def test_that_is_known_after_a_crash_too(store, sold, arrived, imported):
+    windows = [sold(units=500, line=2)], [sold(units=700, line=3)]
+    imported(store, 1, *windows)
+    imported(store, 2, [sold(units=500, line=2)])
+    store.register([arrived(3)])
+    run = store.importing(3, "format@1")
+    for window in windows:
+        run.write(window, [], 1)
+    row = store.importing(3, "format@1").finish([], [], 0, duplicate_of=1)
+    assert row.outcome.state is State.IMPORTED
+
+
+def test_the_same_bytes_whose_windows_repeat_a_row_are_a_duplicate(store, sold, imported):
+    imported(store, 1, [sold()])
+    row = imported(store, 2, [sold(line=2)], [sold(line=3)], duplicate_of=1)
+    reason = "The same bytes were delivery 1; they change nothing."
+    counts = Counts(rows=2, unchanged=1, duplicates=1)
+    assert row.outcome == Outcome(State.DUPLICATE, counts, reason, "format@1")
+
+
 def test_the_same_bytes_with_rejects_are_imported_so_that_the_rejects_are_told(store, sold, imported):
     imported(store, 1, [sold()], rejects=[BAD])
     row = imported(store, 2, [sold()], rejects=[BAD], duplicate_of=1)
@@ -149,15 +183,36 @@ def test_a_failed_import_goes_on_where_it_was(store, sold, arrived):
     )
 
 
-@pytest.mark.parametrize("state", [State.HELD, State.IMPORTED, None])
-def test_only_what_waits_is_imported(store, sold, arrived, imported, state):
-    if state is State.IMPORTED:
-        imported(store, 1, [sold()])
-    elif state is State.HELD:
-        store.register([arrived(1)])
-        store.set_state(1, State.HELD, "no format")
-    with pytest.raises(LookupError, match="no delivery 1 waits to be imported"):
+def test_only_what_waits_is_imported(store, sold, arrived, imported):
+    with pytest.raises(LookupError, match="there is no delivery 1"):
         store.importing(1, "format@1")
+    imported(store, 1, [sold()])
+    store.register([arrived(2)])
+    store.set_state(2, State.HELD, "no format")
+    for sequence in (1, 2):
+        with pytest.raises(NotWaiting, match=f"delivery {sequence} has its outcome already"):
+            store.importing(sequence, "format@1")
+
+
+def test_an_attempt_that_starts_again_does_not_undo_an_outcome_that_came_meanwhile(store, sold, imported):
+    row = imported(store, 1, [sold()], rejects=[BAD])
+    database = store._database
+    with pytest.raises(NotWaiting), database.writing():
+        start_again(database, 1, WAITING)
+    assert (store.delivery(1), list(store.rejects(1))) == (row, [BAD])
+
+
+def test_progress_that_does_not_fit_is_not_built_on(store, sold, imported):
+    """As when someone has changed the state by SQL: the last window's rows would count twice."""
+    windows = [sold("a")], [sold("b")]
+    assert imported(store, 1, *windows).windows == 0
+    query = Deliveries.update(state=State.FAILED)
+    with store._database.writing():
+        query.execute(store._database)
+    run = store.importing(1, "format@1")
+    assert (run.resume_at, run.counts) == (0, Counts())
+    run.write(windows[0], [], 1)
+    assert run.finish(windows[1], [], 1).outcome.counts == Counts(rows=2, unchanged=2)
 
 
 def test_workers_that_import_at_once_make_the_table_of_their_sequence(store, sold, imported, table):

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 from itertools import count, permutations, product
+from random import Random
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dorimportd.store import upsert
-from dorimportd.words import Counts
+from dorimportd.store.imports import lock_customer
+from dorimportd.words import Counts, State
 
 IDS = st.sampled_from(["1", "2", "3"])
 FILES = st.lists(st.lists(st.lists(st.tuples(IDS, st.integers(-2, 2)), max_size=4), min_size=1, max_size=3))
@@ -105,6 +107,46 @@ def test_the_same_delivery_once_more_changes_nothing(store, sold, imported, tabl
     assert store.transaction_counts() == {"acme": 3}
 
 
+def test_a_file_in_windows_that_is_imported_again_counts_as_if_it_were_one_window(
+    store, sold, imported, table
+):
+    one, other = [sold(units=500, line=2)], [sold(units=700, line=3)]
+    imported(store, 1, one, other)
+    store.set_state(1, State.RECEIVED)
+    run = store.importing(1, "format@1")
+    assert run.write(one, [], 1) == Counts(rows=1, duplicates=1)
+    assert table(store) == [("0042", "7.00", 1)]
+    assert run.finish(other, [], 1).outcome.counts == Counts(rows=2, unchanged=1, duplicates=1)
+    assert table(store) == [("0042", "7.00", 1)]
+
+
+def test_a_later_row_that_another_format_had_put_in_does_not_stay(store, sold, imported, table):
+    imported(store, 1, [sold("a", units=500, line=2)], [sold("a", units=700, line=3)])
+    store.set_state(1, State.RECEIVED)
+    run = store.importing(1, "format@2")
+    run.write([sold("a", units=500, line=2)], [], 1)
+    row = run.finish([sold("b", units=700, line=3)], [], 1)
+    assert row.outcome.counts == Counts(rows=2, imported=2, replaced=1)
+    assert table(store) == [("a", "5.00", 1), ("b", "7.00", 1)]
+
+
+@pytest.mark.parametrize("retried", [False, True])
+def test_nor_does_it_when_the_new_format_comes_to_the_end_in_two_attempts(
+    store, sold, imported, table, retried
+):
+    windows = [sold("a", units=3, line=2)], [sold("b", units=4, line=7)]
+    imported(store, 1, [sold("a", units=1, line=2)], [sold("b", units=2, line=9)])
+    store.set_state(1, State.RECEIVED)
+    store.importing(1, "format@2").write(windows[0], [], 1)
+    if retried:
+        store.set_state(1, State.RECEIVED)
+    run = store.importing(1, "format@2")
+    for window in windows[run.resume_at : -1]:
+        run.write(window, [], 1)
+    run.finish(windows[-1], [], 1)
+    assert table(store) == [("a", "0.03", 1), ("b", "0.04", 1)]
+
+
 def test_a_retry_after_the_format_was_mended_replaces_what_it_had_put_in(store, sold, imported, table):
     imported(store, 1, [sold("a", units=1), sold("b", units=2)])
     counts = imported(store, 1, [sold("a", units=100), sold("b", units=2), sold("c", units=3)]).outcome.counts
@@ -128,6 +170,13 @@ def test_new_and_known_ids_in_one_large_window(store, sold, imported, table, kno
     assert counts == Counts(rows=1500, imported=1500, replaced=len(before))
     assert table(store) == [(each, "0.02", 2) for each in ids]
     assert store.transaction_counts() == {"acme": 1500}
+
+
+def test_plain_tuples_are_rows_too(store, sold, imported, table):
+    imported(store, 1, [tuple(sold("a")), tuple(sold("b"))])
+    counts = imported(store, 2, [tuple(sold("b")), tuple(sold("c"))]).outcome.counts
+    assert counts == Counts(rows=2, imported=1, unchanged=1)
+    assert table(store) == [("a", "12.50", 1), ("b", "12.50", 2), ("c", "12.50", 2)]
 
 
 def test_customers_do_not_share_ids(store, sold, imported, table):
@@ -189,8 +238,40 @@ def converges(store, sold, imported, table, files, data):
 @settings(max_examples=50)
 def test_keys_are_ordered_by_code_point_however_many(sold, ids):
     rows = [sold(each) for each in ids]
-    before, upsert.SORTED_AT_ONCE = upsert.SORTED_AT_ONCE, 5
+    before = upsert.SORTED_AT_ONCE, upsert.SAMPLED
+    upsert.SORTED_AT_ONCE, upsert.SAMPLED = 6, 2
     try:
         assert [row.transaction_id for row in upsert.in_key_order(rows)] == sorted(ids)
     finally:
-        upsert.SORTED_AT_ONCE = before
+        upsert.SORTED_AT_ONCE, upsert.SAMPLED = before
+
+
+def test_no_more_than_some_thousand_rows_are_sorted_at_once(sold):
+    ids = [f"{number:05}" for number in range(20_000)]
+    Random(1).shuffle(ids)
+    pens = upsert.in_pens([sold(each) for each in ids])
+    assert len(pens) == 10
+    assert all(1_000 < len(pen) < 4_000 for pen in pens)
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_the_first_large_file_of_a_customer_is_looked_up_by_key_whatever_postgresql_believes(
+    store, sold, arrived, imported
+):
+    """With statistics that know only another customer, a join compared each row with each other one."""
+    database = store._database
+    rows = [sold(f"{number:05}", line=number) for number in range(6_000)]
+    imported(store, 1, rows[:50], customer="bravo")
+    with database.using():
+        database.sql("ANALYZE")
+    store.register([arrived(2)])
+    store.importing(2, "format@1").write(rows[:3_000], [], 3_000)
+    with database.writing():
+        query = upsert.meetings(lock_customer(database, "acme"), 2, spare_later=False)
+        upsert.stage(database, rows[3_000:])
+        statement, params = database.get_sql_context().sql(query).query()
+        plan = [line.strip() for (line,) in database.sql(f"EXPLAIN (COSTS OFF) {statement}", params)]
+    scan, by = plan[-2:]
+    assert scan.startswith("->  Index Scan using sale_pkey on sale ")
+    assert by == "Index Cond: ((customer = '2'::smallint) AND (transaction_id = t2.transaction_id))"
+    assert not any("Join" in line or "Loop" in line or "Materialize" in line for line in plan)
