@@ -196,7 +196,13 @@ class MendedSftp:
         self.spool, self.outlet = spool, Outlet()
         customer = SimpleNamespace(name="acme")
         avatar = CustomerAvatar(
-            customer, Channel.SFTP, "", spool=spool, workers=AtOnce(), tell=lambda event: None
+            customer,
+            Channel.SFTP,
+            "",
+            may_send=lambda: True,
+            spool=spool,
+            workers=AtOnce(),
+            tell=lambda event: None,
         )
         session = SftpSession(avatar, AtOnce())
         self.server = SftpServer(session, self.outlet, flow=Flow(), clock=Clock(), tell=lambda event: None)
