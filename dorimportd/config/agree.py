@@ -39,7 +39,7 @@ def dangling(document: Document, formats: Collection[str]) -> Iterator[Mistake]:
     for path in ("format",), *entries(document, ("formats",), "format"):
         name = document.get(path)
         if isinstance(name, str) and name not in formats:
-            problem = "is not the name of a format in formats.d"
+            problem = "is not the name of a format"
             yield Mistake(document.place(path), dotted(path), problem, shown(name), nearest(name, formats))
 
 

@@ -6,7 +6,7 @@ another is checked too.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -19,6 +19,7 @@ from dorimportd.config.refer import Referred, referred
 from dorimportd.config.schema import CustomerFile, MainFile
 from dorimportd.config.settings import BadConfig, Customer, FormatRule, NamedFormat, Settings
 from dorimportd.config.values import NAME
+from dorimportd.parse.builtin import builtin_format, builtin_texts
 from dorimportd.parse.format import Format, parse_format
 from dorimportd.toml import Document, Mistake, Place, check, nearest, read_toml
 
@@ -57,7 +58,7 @@ class Reader:
         documents = {name: self._document(file) for name, file in self._named(CUSTOMERS).items()}
         keys = {name: self._keys(name, documents) for name in self._stems(KEYS)}
         customers = {name: document for name, document in documents.items() if document is not None}
-        self._findings.mistakes += disagreements(main, customers, formats)
+        self._findings.mistakes += disagreements(main, customers, {*formats, *builtin_texts()})
         files = {name: self._customer(document) for name, document in customers.items()}
         if main is None:
             return None
@@ -67,6 +68,7 @@ class Reader:
             return None
         # Without a mistake nothing is None.
         good_formats = {name: format for name, format in formats.items() if format is not None}
+        good_formats |= built_in(files.values(), good_formats)
         good_customers = {
             name: customer(name, file, keys.get(name, ()), good_formats)
             for name, file in files.items()
@@ -106,6 +108,18 @@ class Reader:
 
     def _stems(self, folder: str, ending: str = "") -> list[str]:
         return self._findings.attempt(lambda: self._files.stems(folder, ending)) or []
+
+
+def built_in(customers: Iterable[CustomerFile | None], own: Mapping[str, Format]) -> dict[str, Format]:
+    """The built-in formats that *customers* choose; one of their *own* of that name goes first."""
+    chosen = {name for file in customers if file is not None for name in chosen_formats(file)}
+    return {name: builtin_format(name) for name in chosen if name not in own}
+
+
+def chosen_formats(file: CustomerFile) -> list[str]:
+    """The names of the formats that a customer's file chooses."""
+    named = [choice.format for choice in file.formats]
+    return named if file.format is None else [*named, file.format]
 
 
 def customer(

@@ -140,12 +140,14 @@ def named_format(desk: Desk, customer: str, wanted: str | None) -> tuple[str | N
 
     It is called as the file is; when that is no name, or that of another format, as the customer is.
     """
+    from dorimportd.parse.builtin import builtin_texts
+
     there = desk.settings.formats
-    if wanted is None or wanted in there:
+    if wanted is None or wanted in there or wanted in builtin_texts():
         return wanted, None
     path = Path(wanted)
     if not path.exists():
-        names = ", ".join(sorted(there)) or "none"
+        names = ", ".join(sorted({*there, *builtin_texts()}))
         raise Stopped(f"{wanted!r} is neither a format nor a file. Formats: {names}.")
     format, text = read_format(path)
     for name in filter(NAME.fullmatch, (path.stem.lower(), customer)):

@@ -181,31 +181,47 @@ def summary_line(found: Rehearsal) -> str:
 
 
 def list_formats(desk: Desk, asked: argparse.Namespace) -> int:
-    """Each format with its digest and the customers that use it."""
-    settings = desk.settings
-    rows = []
-    for name, format in sorted(settings.formats.items()):
+    """Each format with its digest and the customers that use it; the built-in ones too."""
+    from dorimportd.parse.builtin import builtin_format, builtin_texts
+
+    own, builtin = own_formats(desk), builtin_texts()
+    rows: list[dict[str, Any]] = []
+    for name in sorted({*own, *builtin}):
+        format = desk.settings.formats[name] if name in own else builtin_format(name)
         users = sorted(
             customer.name
-            for customer in settings.customers.values()
+            for customer in desk.settings.customers.values()
             if any(rule.format.name == name for rule in customer.format_rules)
         )
-        rows.append({"name": name, "digest": format.digest, "customers": users})
+        rows.append({"name": name, "digest": format.digest, "built_in": name not in own, "customers": users})
     if asked.json:
         say_json(rows)
-    elif rows:
-        cells = [[row["name"], row["digest"], ", ".join(row["customers"])] for row in rows]
-        say(table(["name", "digest", "customers"], cells).rstrip("\n"))
-    else:
-        say("No formats.")
+        return 0
+    cells = [
+        [row["name"], row["digest"], "built in" if row["built_in"] else "", ", ".join(row["customers"])]
+        for row in rows
+    ]
+    say(table(["name", "digest", "", "customers"], cells).rstrip("\n"))
     return 0
+
+
+def own_formats(desk: Desk) -> set[str]:
+    """The names of the formats in formats.d."""
+    folder = desk.config.parent / "formats.d"
+    return {name for name in desk.settings.formats if (folder / f"{name}.toml").exists()}
 
 
 def show_format(desk: Desk, asked: argparse.Namespace) -> int:
     """The file as it is, comments and all."""
-    if asked.name not in desk.settings.formats:
-        there = ", ".join(sorted(desk.settings.formats)) or "none"
+    from dorimportd.parse.builtin import builtin_texts
+
+    own, builtin = own_formats(desk), builtin_texts()
+    if asked.name in own:
+        path = desk.config.parent / "formats.d" / f"{asked.name}.toml"
+        sys.stdout.write(path.read_text(encoding="utf-8"))
+    elif asked.name in builtin:
+        sys.stdout.write(builtin[asked.name])
+    else:
+        there = ", ".join(sorted({*own, *builtin}))
         raise Stopped(f"There is no format {asked.name!r}. Formats: {there}.")
-    path = desk.config.parent / "formats.d" / f"{asked.name}.toml"
-    sys.stdout.write(path.read_text(encoding="utf-8"))
     return 0

@@ -167,6 +167,8 @@ def columns_of(format: Format, header: Header, surroundings: Surroundings) -> Co
 class Converter:
     """Rows into transactions and rejects, for one file.
 
+    A line item that cannot be read so far that its transaction is known holds the file: without it the
+    transaction's total would be wrong.
     The ID is read last, so that only rows that are right are counted as occurrences.
     """
 
@@ -196,6 +198,7 @@ class Converter:
         groups = self.groups
         add = batch.transactions.append
         for line, row in rows.take(BATCH_ROWS):
+            placed = groups is None
             try:
                 if rows.flaw:  # asked first: what the row swallowed may be no row that is to be skipped
                     raise BadValue(rows.flaw)
@@ -207,6 +210,7 @@ class Converter:
                 elif len(row) != width:
                     self._check_width(row, len(row))
                 if groups is not None:
+                    placed = True
                     groups.add(row, line)
                     continue
                 where = location(row)
@@ -223,6 +227,11 @@ class Converter:
                 reject = (
                     Reject(line, "", "", rows.flaw, raw) if rows.flaw else self._reject(bad, row, line, raw)
                 )
+                if not placed:
+                    raise HoldFile(
+                        f"The row in line {line} {reject.rule}, so that it is not known of which transaction "
+                        "it is a part. Correct it and send the file again."
+                    ) from bad
                 batch.rejects.append(reject)
                 told += len(reject.raw) + len(reject.value)
                 if told > BATCH_CHARACTERS:

@@ -187,7 +187,7 @@ def test_edits_that_would_be_mistakes_are_refused_with_their_line(acme):
     assert refusal(acme, add_customer, "beta", timezone="Berlin", currency="EUR", format="till") == (
         "customers.d/beta.toml:1:1: timezone: is not a time zone such as 'Europe/Berlin'; got 'Berlin'"
         " (did you mean 'Europe/Berlin'?)\n"
-        "customers.d/beta.toml:3:1: format: is not the name of a format in formats.d; got 'till'"
+        "customers.d/beta.toml:3:1: format: is not the name of a format; got 'till'"
         " (did you mean 'tills'?)"
     )
     assert refusal(acme, set_password_hash, "acme", "open sesame") == (

@@ -232,8 +232,10 @@ def test_a_suggested_format_imports_its_sample(appliance, file):
 
 
 def test_formats_are_listed_and_shown(appliance):
-    (plain,) = appliance.ctl("format", "list")
-    assert (plain["name"], plain["customers"]) == ("plain", ["acme"])
+    listed = {each.pop("name"): each for each in appliance.ctl("format", "list")}
+    assert (listed["plain"]["built_in"], listed["plain"]["customers"]) == (False, ["acme"])
+    assert (listed["shopify-orders"]["built_in"], listed["shopify-orders"]["customers"]) == (True, [])
+    assert "group_by" in appliance.run_ctl("format", "show", "shopify-orders")
     assert appliance.run_ctl("format", "show", "plain") == FORMAT
     assert "There is no format 'plane'" in appliance.run_ctl("format", "show", "plane", status=1)
 
@@ -272,6 +274,13 @@ def test_a_format_file_whose_name_is_taken_is_called_as_the_customer_or_shared(a
         appliance.ctl("customer", "show", name)["formats"][0]["format"] for name in ("third", "fourth")
     ]
     assert formats == ["third", "plain"]
+
+
+def test_a_built_in_format_is_chosen_by_its_name(appliance):
+    words = ["--timezone", "UTC", "--currency", "USD", "--format", "square-items"]
+    appliance.run_ctl("customer", "add", "fifth", *words)
+    assert appliance.ctl("customer", "show", "fifth")["formats"] == [{"files": "*", "format": "square-items"}]
+    assert appliance.run_ctl("check", "--quiet") == ""
 
 
 def test_a_customer_that_would_be_wrong_is_not_written(appliance):

@@ -8,6 +8,7 @@ from itertools import permutations
 
 import pytest
 
+from dorimportd.errors import HoldFile
 from dorimportd.parse.format import parse_format
 from dorimportd.parse.read import Batch, Defaults, read
 from dorimportd.toml import BadToml
@@ -105,7 +106,6 @@ def test_a_bad_row_takes_its_transaction_along_and_each_row_is_told():
         "Mitte,1,1.00,never",
         'Mitte,1,1.00,"2026-07-14 12:00"',
         "Mitte,,1.00,2026-07-14 12:00",
-        "Mitte,1",
         ",,,",
     ]
     found = batches(HEADER + "\n".join(rows) + "\n")
@@ -115,11 +115,26 @@ def test_a_bad_row_takes_its_transaction_along_and_each_row_is_told():
         Reject(4, "Total", "x", "is not an amount with decimal mark '.'", rows[2]),
         Reject(5, "Time", "never", "is not a time like 2026-07-14 16:52:38", rows[3]),
         Reject(7, "No", "", "is empty", rows[5]),
-        Reject(8, "", "", "has 2 fields, but the header has 4", rows[6]),
         Reject(2, "", "", taken, rows[0]),
         Reject(6, "", "", taken, rows[4]),
     ]
-    assert sum(batch.rows for batch in found) == 7
+    assert sum(batch.rows for batch in found) == 6
+
+
+def test_a_row_whose_transaction_is_not_known_holds_the_file():
+    for row, wrong in (
+        ("Mitte,1", "has 2 fields, but the header has 4"),
+        (
+            'Mitte,1,"9.50,2026-07-14 12:00\nMitte,2,"1.00,2026-07-14 12:00',
+            "goes over 2 lines, and a quote in it is closed in the middle of a field",
+        ),
+    ):
+        with pytest.raises(HoldFile) as held:
+            batches(f"{HEADER}Mitte,1,1.00,2026-07-14 12:00\n{row}\n")
+        assert str(held.value) == (
+            f"The row in line 3 {wrong}, so that it is not known of which transaction it is a part."
+            " Correct it and send the file again."
+        )
 
 
 def test_what_no_row_of_a_transaction_tells_is_told_of_each_of_its_rows():
@@ -233,19 +248,6 @@ def test_a_large_file_can_be_left_while_it_is_read():
         (10_000, 10_000),
         (5_000, 5_000),
     ]
-
-
-def test_a_row_that_swallowed_another_is_one_reject_and_told_once():
-    file = (
-        HEADER
-        + 'Mitte,1,"9.50,2026-07-14 12:00\nMitte,2,"1.00,2026-07-14 12:00\nMitte,1,x,2026-07-14 12:00\n'
-    )
-    found = batches(file)
-    assert [reject[:4] for batch in found for reject in batch.rejects] == [
-        (2, "", "", "goes over 2 lines, and a quote in it is closed in the middle of a field"),
-        (4, "Total", "x", "is not an amount with decimal mark '.'"),
-    ]
-    assert sum(batch.rows for batch in found) == 2
 
 
 def test_transactions_of_several_rows_are_plain_tuples_too():

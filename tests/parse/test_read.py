@@ -339,7 +339,7 @@ def test_with_everything_said_each_row_still_ends_once(fields: list[tuple[str, .
     try:
         found = batches(file.encode(), EVERYTHING)
     except HoldFile as hold:
-        assert "1E+12" in str(hold)
+        assert "1E+12" in str(hold) or "of which transaction it is a part" in str(hold)
         return
     kept = []
     for row in fields:
