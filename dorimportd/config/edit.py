@@ -105,13 +105,6 @@ def remove_key(main: Path, name: str, which: str) -> PublicKey:
         return key
 
 
-def add_format(main: Path, name: str, text: str) -> Settings:
-    """Write a format called *name*, which is a new one."""
-    with editing(main) as files:
-        check_new_format(files, name)
-        return replace(main, {f"{FORMATS}/{name}.toml": text})
-
-
 def set_value(main: Path, name: str, key: str, value: str | bool) -> Settings:
     """Set one key of a customer, and leave everything else in the file as it stands."""
     with editing(main) as files:

@@ -92,10 +92,6 @@ class Source(Table):
         return self
 
     @property
-    def is_constant(self) -> bool:
-        return self.constant is not None
-
-    @property
     def is_bare_column(self) -> bool:
         """Whether it says no more than the column's name in quotes would."""
         return self.column is not None and self.model_fields_set <= {"column"}

@@ -10,7 +10,6 @@ from dorimportd.config import write
 from dorimportd.config.edit import (
     CannotEdit,
     add_customer,
-    add_format,
     add_key,
     remove_key,
     set_enabled,
@@ -143,9 +142,10 @@ def test_keys_come_and_go_and_comments_stay(acme, pub):
     assert acme.read("keys/acme") == "# the tills\n\n# the end\n"
 
 
-def test_a_format_that_is_added_can_be_chosen(folder):
-    assert list(add_format(folder.main, "tills", TILLS).formats) == ["tills"]
-    settings = add_customer(folder.main, "acme", timezone="UTC", currency="EUR", format="tills")
+def test_a_customer_comes_with_a_format_of_its_own(folder):
+    where = {"timezone": "UTC", "currency": "EUR", "format": "tills"}
+    settings = add_customer(folder.main, "acme", **where, format_text=TILLS)
+    assert list(settings.formats) == ["tills"]
     assert settings.customers["acme"].format_for("x.csv").name == "tills"
 
 
@@ -180,7 +180,8 @@ def test_edits_that_make_no_sense_are_refused(acme, pub):
     assert refusal(acme, remove_key, "acme", "till server") == (
         "2 keys of 'acme' are called 'till server': give the fingerprint of one."
     )
-    assert refusal(acme, add_format, "tills", TILLS) == "There is a format 'tills' already."
+    tills = {"timezone": "UTC", "currency": "EUR", "format": "tills", "format_text": TILLS}
+    assert refusal(acme, add_customer, "beta", **tills) == "There is a format 'tills' already."
 
 
 def test_edits_that_would_be_mistakes_are_refused_with_their_line(acme):
@@ -194,9 +195,9 @@ def test_edits_that_would_be_mistakes_are_refused_with_their_line(acme):
         "customers.d/acme.toml:9:1: password: must be a hash, never the password: "
         "`dorimportctl customer password NAME` makes one"
     )
-    assert refusal(acme, add_format, "web", "totl = 1\n").startswith(
-        "formats.d/web.toml:1:1: location: is missing\n"
-    )
+    web = {"timezone": "UTC", "currency": "EUR", "format": "web", "format_text": "totl = 1\n"}
+    said = refusal(acme, add_customer, "beta", **web)
+    assert said.startswith("formats.d/web.toml:1:1: location: is missing\n")
 
 
 def test_a_file_that_is_no_toml_is_not_edited(acme):
