@@ -17,7 +17,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from dorimportd.parse.naming import Column
+from dorimportd.parse.naming import Column, Naming
 from dorimportd.toml import ListOf, Table
 
 Row = Sequence[str]
@@ -84,6 +84,19 @@ def accepts(wanted: object) -> Callable[[str], bool]:
         return lambda text: expression.fullmatch(text) is not None
     empty = wanted.empty
     return lambda text: (not text) is empty
+
+
+def left_out(
+    asked: Mapping[str, Any], only: Mapping[str, Any], skip: Mapping[str, Any], naming: Naming
+) -> Iterator[tuple[str, str, str]]:
+    """What is *asked* for in rows that do not count: column, text, and the key that leaves such rows out."""
+    for name, wanted in asked.items():
+        texts = () if isinstance(wanted, Criterion) else sorted(texts_of(wanted))
+        for key, conditions in (("only", only), ("skip", skip)):
+            same = [accepts(each) for other, each in conditions.items() if naming(other) == naming(name)]
+            for text in texts:
+                if any(accept(text) is (key == "skip") for accept in same):
+                    yield name, text, key
 
 
 def texts_of(wanted: object) -> frozenset[str]:

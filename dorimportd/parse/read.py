@@ -23,13 +23,20 @@ from dorimportd.parse.format import Format
 from dorimportd.parse.group import Groups
 from dorimportd.parse.header import Header, find_header
 from dorimportd.parse.keys import NO_HEADER
-from dorimportd.parse.readers import Reader, identity_reader, location_reader, scoped, time_reader
+from dorimportd.parse.readers import (
+    Reader,
+    identity_reader,
+    location_reader,
+    needed_to_withdraw,
+    scoped,
+    time_reader,
+)
 from dorimportd.parse.rows import RAW_CHARACTERS, Rows
 from dorimportd.parse.sieve import Kind, Sieve, is_blank
 from dorimportd.parse.total import total_reader
 from dorimportd.parse.unpack import unpacked
 from dorimportd.parse.values import RUINED_RULE, BadField, BadValue
-from dorimportd.words import Reject, TransactionRow
+from dorimportd.words import Reject, TransactionRow, withdrawal
 
 EXPORT_AGAIN: Final = "Send the file as the till exported it, not opened and saved by a spreadsheet."
 
@@ -185,10 +192,13 @@ class Converter:
         identity = own if format.unique_per == "customer" else scoped(own, location)
         self._readers: tuple[Reader[object], ...] = (location, total.whole, time, identity)
         self._reads = (location.read, total.whole.read, time.read, identity.read)
+        named = self._named = (own,) if format.unique_per == "customer" else (location, own, identity)
         self.groups = Groups(format, columns, location, total, time, own) if format.group_by else None
         self.control = None if format.control is None else ControlRows(format.control, format, columns)
         self._damage = format.damage
-        self._sieve = Sieve(format, columns, self._check_width, self.control)
+        places = [each.places for each in named] + ([self.groups.places] if self.groups else [])
+        needed = needed_to_withdraw(format, columns, chain.from_iterable(places))
+        self._sieve = Sieve(format, columns, self._check_width, self.control, needed)
 
     def convert(self, rows: Rows, batch: Batch) -> None:
         """Add to *batch* what the next 10,000 rows become, or fewer where there are long rejects."""
@@ -196,6 +206,7 @@ class Converter:
         width, told = self._width, 0
         kind = self._sieve.kind if self._sieve.has_work else None
         groups = self.groups
+        withdraws = False
         add = batch.transactions.append
         for line, row in rows.take(BATCH_ROWS):
             placed = groups is None
@@ -204,19 +215,23 @@ class Converter:
                     raise BadValue(rows.flaw)
                 if kind is not None:
                     found = kind(row)
-                    if found is not Kind.COUNTS:
+                    withdraws = found is not Kind.COUNTS
+                    if withdraws and found is not Kind.WITHDRAWS:
                         batch.skipped += found is Kind.SKIPPED
                         continue
                 elif len(row) != width:
                     self._check_width(row, len(row))
                 if groups is not None:
                     placed = True
-                    groups.add(row, line)
+                    groups.add(row, line, withdraws=withdraws)
+                    continue
+                if withdraws:
+                    add(withdrawal(self._withdrawn(row), line))
                     continue
                 where = location(row)
                 units, scale, currency = total(row)
                 occurred_at, utc_offset = time(row)
-                add((identity(row), where, units, scale, currency, occurred_at, utc_offset, line))
+                add((identity(row), where, units, scale, currency, occurred_at, utc_offset, line, False))
             except BadValue as bad:
                 if is_blank(row):
                     continue
@@ -250,7 +265,7 @@ class Converter:
 
     def _counts(self, row: list[str]) -> bool:
         if self._sieve.has_work:
-            return self._sieve.kind(row) is Kind.COUNTS
+            return self._sieve.kind(row) in (Kind.COUNTS, Kind.WITHDRAWS)
         self._check_width(row, len(row))
         return not is_blank(row)
 
@@ -260,16 +275,23 @@ class Converter:
         return bool(names) and names == self._header
 
     def _reject(self, bad: BadValue, row: Row, line: int, raw: str) -> Reject:
-        fault = bad if isinstance(bad, BadField) else self._fault(row)
+        fault = bad if isinstance(bad, BadField) else self._fault(row, self._readers)
         if fault.rule == RUINED_RULE and self._damage == "hold":
             told = f"`{fault.column}` in line {line} is `{printable(fault.value)}`"
             raise HoldFile(f"{told}: a spreadsheet has ruined such values. {EXPORT_AGAIN}")
         rule = fault.rule if fault.column else fault.rule + suspicion(raw)
         return Reject(line, fault.column, fault.value[:RAW_CHARACTERS], rule, raw)
 
-    def _fault(self, row: Row) -> BadField:
-        """What is wrong with a row that one of the readers does not take."""
-        faults = (reader.fault(row, self._columns.names) for reader in self._readers)
+    def _withdrawn(self, row: Row) -> str:
+        """The ID of the transaction that *row* withdraws.  Raises BadField."""
+        try:
+            return self._named[-1].read(row)
+        except BadValue as bad:
+            raise self._fault(row, self._named) from bad
+
+    def _fault(self, row: Row, readers: Sequence[Reader[object]]) -> BadField:
+        """What is wrong with a row that one of the *readers* does not take."""
+        faults = (reader.fault(row, self._columns.names) for reader in readers)
         fault = next((fault for fault in faults if fault is not None), None)
         assert fault is not None
         return fault

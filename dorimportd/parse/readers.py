@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from operator import itemgetter
@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 
 from dorimportd.parse.columns import Columns
 from dorimportd.parse.condition import Row
-from dorimportd.parse.format import Format, Identity
+from dorimportd.parse.format import Format, Identity, made_of
 from dorimportd.parse.identity import Generator, compose, read_part
 from dorimportd.parse.moment import Moments
 from dorimportd.parse.pattern import pattern_of
-from dorimportd.parse.source import Source
+from dorimportd.parse.source import Source, names_of
 from dorimportd.parse.values import BadField, BadValue, Memo, read_text
 from dorimportd.parse.zone import zone_of
 
@@ -148,6 +148,17 @@ def scoped(identity: Reader[str], location: Reader[str]) -> Reader[str]:
         return compose((location.read(row), identity.read(row)))
 
     return Reader(read, identity.places, (*identity.checks, Check(identity.places, read)))
+
+
+def needed_to_withdraw(format: Format, columns: Columns, places: Iterable[int]) -> frozenset[int]:
+    """The fields without which it is not known what a row withdraws: those at *places*, which name its
+    transaction, those that the condition asks about, and what they are made of."""
+    location = format.location if format.unique_per == "location" else None
+    sources = (format.identity, location, format.group_by, *(format.withdraw or ()))
+    defined, naming = format.columns or {}, format.naming
+    names = [name for source in sources for name in names_of(source)]
+    inner = [each for name in names for each in made_of(name, defined, naming)]
+    return frozenset((*places, *map(columns.place, (*names, *inner))))
 
 
 def picker(places: Sequence[int]) -> Callable[[Row], tuple[str, ...]]:

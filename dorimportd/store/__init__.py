@@ -1,7 +1,8 @@
 """THE TABLE: what was sold, who told it, and what became of each delivery.
 
     open_store(url) ──> Store ──┬── deliveries.py    states, counts, rejects
-                                ├── imports.py ───── upsert.py       windows of rows, highest sequence wins
+                                ├── imports.py ──┬── upsert.py       windows of rows, highest sequence wins
+                                │                └── meetings.py     what they meet in the table
                                 └── sales.py         the transactions, as they are read
     models.py       the tables          migrations/    how they came to be; the view `sales`
     connect.py      connections and their faults       sqlite.py  postgresql.py    where the two differ

@@ -88,10 +88,14 @@ class Told(Model):
     occurred_at = BigIntegerField()  # microseconds since 1970-01-01T00:00:00Z
     utc_offset = IntegerField()  # seconds east of UTC
     line = BigIntegerField()
+    withdrawn = BooleanField()
 
 
 class Sales(Told):
-    """A transaction, as the delivery with the highest sequence told it."""
+    """A transaction, as the delivery with the highest sequence told it.
+
+    One that is withdrawn stays here, lest an older delivery that is imported later bring it back.
+    """
 
     customer = IntegerField()
     sequence = BigIntegerField()

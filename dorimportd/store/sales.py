@@ -66,7 +66,7 @@ def told(customer: str) -> Query:
         Sales.line,
     )
     number = Customers.select(Customers.id).where(Customers.name == customer)
-    return Sales.select(*columns).where(Sales.customer == number)
+    return Sales.select(*columns).where((Sales.customer == number) & ~Sales.withdrawn)
 
 
 def sales_row(

@@ -154,6 +154,6 @@ class Store:
             return sales.transaction(self._database, customer, transaction_id)
 
     def transaction_counts(self) -> dict[str, int]:
-        """How many transactions each customer has; nothing is counted for it."""
+        """How many transactions each customer has, without those withdrawn; nothing is counted for it."""
         with self._database.using():
             return sales.counts(self._database)

@@ -206,3 +206,25 @@ def test_a_file_of_many_rejects_is_held_and_shows_some(house):
     )
     assert [reject.value for reject in house.store.rejects(sequence)] == ["x", "y", "z"]
     assert house.table() == {}
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_status_withdraws_a_transaction_for_good_in_whatever_order_the_files_are_imported(house, order):
+    states = parse_format(
+        'location = "Store"\ntransaction_id = "ID"\ntotal = "Total"\ntime = "Time"\n'
+        'withdraw = { State = "void" }\n',
+        "test.toml",
+    )
+    house.plan = lambda envelope: Plan(f"test@{states.digest}", states, Defaults("UTC", "EUR"))
+    header = "Store,ID,Total,Time,State\n"
+    sent = [
+        house.send(text=f"{header}7,a,1.00,2026-07-14 09:02,\n7,b,1.00,2026-07-14 09:03,\n"),
+        house.send(text=f"{header}7,a,,,void\n7,c,2.00,2026-07-14 09:04,\n"),
+    ]
+    counts = [house.run(sent[each]).counts for each in order]
+    assert counts == (
+        [Counts(rows=2, imported=2), Counts(rows=2, imported=2, replaced=1)]
+        if order == (0, 1)
+        else [Counts(rows=2, imported=2), Counts(rows=2, imported=1, unchanged=1)]
+    )
+    assert house.table() == {"b": ("1.00", 1), "c": ("2.00", 2)}
