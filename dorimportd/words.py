@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+EXAMPLES: Final = 5  # of many IDs, in a line of the log
 
 
 class Channel(StrEnum):
@@ -134,6 +135,22 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class Absent:
+    """Transactions that a delivery does not tell, though it holds their location's day whole and older ones
+    told them."""
+
+    count: int = 0
+    first: tuple[str, ...] = ()  # their IDs in order, not more than 100 of them
+
+    @property
+    def examples(self) -> str:
+        """Some of the IDs, for a line of the log."""
+        shown = self.first[:EXAMPLES]
+        more = f" and {self.count - len(shown)} more" if self.count > len(shown) else ""
+        return ", ".join(map(repr, shown)) + more
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What an import did with a delivery."""
 
@@ -141,6 +158,7 @@ class Outcome:
     counts: Counts = Counts()
     reason: str | None = None  # one plain sentence, for `held`, `duplicate` and `failed`
     format: str | None = None  # NAME@DIGEST of the format that read it
+    absent: Absent = Absent()
 
 
 def instant(microseconds: int) -> datetime:

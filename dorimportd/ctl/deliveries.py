@@ -156,7 +156,8 @@ def show(desk: Desk, asked: argparse.Namespace) -> int:
         say_json(told)
         return 0
     for name, value in told.items():
-        say(f"{name + ':':<12} {'' if value is None else value}".rstrip())
+        text = ", ".join(value) if isinstance(value, list) else "" if value is None else value
+        say(f"{name + ':':<12} {text}".rstrip())
     if told["message_id"]:
         copies = [each for each in desk.spool.mails(told["message_id"]) if each.note.archive]
         say(f"{'archive:':<12} {'a copy of the mail is kept' if copies else 'no copy of the mail came'}")

@@ -111,6 +111,7 @@ class Format(Table):
     only: Conditions | None = None
     skip: Conditions | None = None
     withdraw: Conditions | None = None
+    whole_days: bool = False
 
     location: Column | Source
     transaction_id: Column | Sources | Identity

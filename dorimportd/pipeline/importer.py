@@ -92,7 +92,7 @@ class Importer:
 
     def _import(self, delivery: Delivery, plan: Plan) -> DeliveryRow:
         envelope = delivery.envelope
-        run = self._store.importing(delivery.sequence, plan.tag)
+        run = self._store.importing(delivery.sequence, plan.tag, whole_days=plan.format.whole_days)
         earlier = self._store.earlier_same_bytes(envelope.customer, envelope.sha256, delivery.sequence)
         windows = self._windows(delivery, plan)
         try:

@@ -2,7 +2,8 @@
 
     open_store(url) ──> Store ──┬── deliveries.py    states, counts, rejects
                                 ├── imports.py ──┬── upsert.py       windows of rows, highest sequence wins
-                                │                └── meetings.py     what they meet in the table
+                                │                ├── meetings.py     what they meet in the table
+                                │                └── absent.py       what a file of whole days does not tell
                                 └── sales.py         the transactions, as they are read
     models.py       the tables          migrations/    how they came to be; the view `sales`
     connect.py      connections and their faults       sqlite.py  postgresql.py    where the two differ

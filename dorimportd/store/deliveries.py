@@ -10,6 +10,7 @@ It knows nothing of the transactions.  Functions that write hold a database tran
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -21,10 +22,21 @@ from peewee import Case, Query, fn
 from dorimportd.errors import NotWaiting
 from dorimportd.store.connect import Connected
 from dorimportd.store.models import REJECT_COLUMNS, Deliveries, Rejects
-from dorimportd.words import EPOCH, Channel, Counts, Delivery, Envelope, Outcome, Reject, State, instant
+from dorimportd.words import (
+    EPOCH,
+    Absent,
+    Channel,
+    Counts,
+    Delivery,
+    Envelope,
+    Outcome,
+    Reject,
+    State,
+    instant,
+)
 
 WAITING: Final = (State.RECEIVED, State.FAILED)
-NO_PROGRESS: Final = {"format": None, "windows": 0, **asdict(Counts())}
+NO_PROGRESS: Final = {"format": None, "windows": 0, "absent": 0, "absent_ids": "[]", **asdict(Counts())}
 READ_TO_END: Final = (State.IMPORTED, State.DUPLICATE)
 
 ROWS_AT_ONCE: Final = 200  # of deliveries, in one statement
@@ -216,11 +228,13 @@ def delivery_row(
     tries: int,
     windows: int,
     released: bool,
+    absent: int,
+    absent_ids: str,
     **rest: Any,
 ) -> DeliveryRow:
     counts = Counts(**{each.name: rest.pop(each.name) for each in fields(Counts)})
     envelope = Envelope(channel=Channel(channel), received_at=instant(received_at), **rest)
-    outcome = Outcome(State(state), counts, reason, format)
+    outcome = Outcome(State(state), counts, reason, format, Absent(absent, tuple(json.loads(absent_ids))))
     return DeliveryRow(Delivery(sequence, envelope), outcome, tries, windows, released)
 
 

@@ -56,6 +56,8 @@ class Deliveries(Model):
     tries = IntegerField()
     windows = IntegerField()  # committed so far by `format`
     released = BooleanField()
+    absent = BigIntegerField()
+    absent_ids = TextField()  # the first of them, a JSON list
 
     class Meta:
         table_name = "delivery"

@@ -131,13 +131,15 @@ class Store:
         with self._database.using():
             return deliveries.queue(self._database)
 
-    def importing(self, sequence: int, format: str) -> Run:
+    def importing(self, sequence: int, format: str, *, whole_days: bool = False) -> Run:
         """An attempt to import a waiting delivery by *format*, NAME@DIGEST.
 
+        *whole_days* says that it tells all sales of each location and day of which it tells any; its
+        outcome then has those of older deliveries that it does not tell.
         Raises LookupError when there is no such delivery, NotWaiting when it has its outcome.
         """
         with self._database.using():
-            return imports.begin(self._database, sequence, format)
+            return imports.begin(self._database, sequence, format, whole_days=whole_days)
 
     def transactions(
         self, customer: str, start: datetime | None = None, end: datetime | None = None

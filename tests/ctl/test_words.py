@@ -23,6 +23,7 @@ DELIVERY = [
         "state",
     ),
     *("reason", "format", "rows", "imported", "unchanged", "replaced", "duplicates", "rejected"),
+    *("absent", "absent_ids"),
 ]
 TRANSACTION = [
     *("customer", "location", "transaction_id", "total", "currency", "occurred_at", "local_time", "delivery"),
@@ -93,6 +94,8 @@ def test_deliveries_have_the_agreed_fields_in_the_agreed_order(appliance):
         "replaced": 0,
         "duplicates": 0,
         "rejected": 1,
+        "absent": 0,
+        "absent_ids": [],
     }
     assert (held["state"], held["rows"]) == ("held", 0)
     assert "column `Total` is gone" in held["reason"]

@@ -203,3 +203,11 @@ def test_a_group_that_is_made_of_what_cannot_be_read_is_not_known():
     ]
     with pytest.raises(HoldFile, match=r"^The row in line 3 does not fit the pattern R\(\\d\+\), so that "):
         batches("Mitte,R1,,A,void\nMitte,?,,A,void\n", VOID + made)
+
+
+def test_the_digest_of_a_format_without_it_is_what_it_was():
+    plain = PLAIN.replace("max_reject_percent = 100\n", "")
+    assert parse_format(plain + "whole_days = false\n", "till.toml").digest == parse_format(plain, "x").digest
+    digests = {parse_format(plain + more, "x").digest for more in ("", VOID, "whole_days = true\n")}
+    assert len(digests) == 3
+    assert mistakes('whole_days = "yes"\n') == ["till.toml:6:1: whole_days: must be true or false; got 'yes'"]

@@ -13,7 +13,7 @@ from dorimportd.errors import StoreUnusable
 from dorimportd.store import migrations, models, open_store
 from dorimportd.store.migrations.version import Version
 from dorimportd.store.store import connected
-from dorimportd.words import Counts, Outcome, State, withdrawal
+from dorimportd.words import Absent, Counts, Outcome, State, withdrawal
 
 NEXT = Version(
     both=["ALTER TABLE delivery ADD COLUMN mood {text}", "UPDATE delivery SET mood = 'good'"],
@@ -109,7 +109,7 @@ def test_what_the_first_version_had_is_shown_and_compared_as_before(url, sold, i
     view = "SELECT transaction_id, CAST(total AS TEXT), delivery FROM sales ORDER BY transaction_id"
     with store._database.using():
         assert store._database.sql(view).fetchall() == [("0042", "12.50", 1), ("0043", "-0.99", 1)]
-    assert store.delivery(1).outcome == Outcome(State.IMPORTED, Counts(2, 2), None, "format@1")
+    assert store.delivery(1).outcome == Outcome(State.IMPORTED, Counts(2, 2), None, "format@1", Absent())
     assert imported(store, 2, [sold(), withdrawal("0043", 3)]).outcome.counts == Counts(2, 1, 1, 1)
     assert (table(store), store.transaction_counts()) == ([("0042", "12.50", 2)], {"acme": 1})
     store.close()

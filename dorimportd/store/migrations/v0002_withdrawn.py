@@ -1,4 +1,4 @@
-"""Withdrawn transactions, which the view leaves out."""
+"""Withdrawn transactions, which the view leaves out, and those that a file of whole days leaves untold."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from typing import Final
 from dorimportd.store.migrations.v0001_tables import POSTGRESQL_VIEW, SQLITE_VIEW
 from dorimportd.store.migrations.version import Version
 
-COLUMNS: Final = ("ALTER TABLE sale ADD COLUMN withdrawn BOOLEAN NOT NULL DEFAULT FALSE",)
+COLUMNS: Final = (
+    "ALTER TABLE sale ADD COLUMN withdrawn BOOLEAN NOT NULL DEFAULT FALSE",
+    "ALTER TABLE delivery ADD COLUMN absent BIGINT NOT NULL DEFAULT 0",
+    "ALTER TABLE delivery ADD COLUMN absent_ids {text} NOT NULL DEFAULT '[]'",
+)
 SHOWN: Final = "WHERE NOT withdrawn"
 
 # Replaced and not made anew, lest those who were granted it lose it.
