@@ -84,7 +84,7 @@ class Transaction(NamedTuple):
     occurred_at: int  # microseconds since 1970-01-01T00:00:00Z
     utc_offset: int  # seconds east of UTC at that place and time
     line: int  # of the file, from 1: where its row begins
-    withdrawn: bool = False  # its row takes back what was told of it; nothing else is told then
+    withdrawn: int = 0  # 1: its row takes back what was told of it, and tells nothing else
 
     @property
     def total(self) -> Amount:
@@ -94,12 +94,13 @@ class Transaction(NamedTuple):
 # A Transaction as the everyday path carries it: its fields in their order, as a plain tuple.  The garbage
 # collector stops looking at one that holds no containers, but never at a NamedTuple; with a hundred thousand
 # of these in memory each of its full rounds would hold up all threads for the better part of a second.
-TransactionRow = tuple[str, str, int, int, str, int, int, int, bool]
+# `withdrawn` is a number, because sqlite3 takes far longer for a bool.
+TransactionRow = tuple[str, str, int, int, str, int, int, int, int]
 
 
 def withdrawal(transaction_id: str, line: int) -> TransactionRow:
     """What withdraws a transaction: its ID, and that it is withdrawn."""
-    return (transaction_id, "", 0, 0, "", 0, 0, line, True)
+    return (transaction_id, "", 0, 0, "", 0, 0, line, 1)
 
 
 class Reject(NamedTuple):

@@ -238,7 +238,7 @@ class Groups:
         units, scale = self._total_of(group, row)
         assert group.currency is not None
         identity = self._identity_of(group, row)
-        return (identity, location, units, scale, group.currency, *group.time, group.line, False)
+        return (identity, location, units, scale, group.currency, *group.time, group.line, 0)
 
     def _location_of(self, group: Group, row: Row) -> str:
         location = group.location if self._location.places else self._location.read(row)

@@ -231,7 +231,7 @@ class Converter:
                 where = location(row)
                 units, scale, currency = total(row)
                 occurred_at, utc_offset = time(row)
-                add((identity(row), where, units, scale, currency, occurred_at, utc_offset, line, False))
+                add((identity(row), where, units, scale, currency, occurred_at, utc_offset, line, 0))
             except BadValue as bad:
                 if is_blank(row):
                     continue

@@ -31,7 +31,7 @@ def sale(id_: str, line: int, units: int = 950) -> TransactionRow:
 
 
 def withdrawn(id_: str, line: int) -> TransactionRow:
-    return Transaction(id_, "", 0, 0, "", 0, 0, line, withdrawn=True)
+    return Transaction(id_, "", 0, 0, "", 0, 0, line, withdrawn=1)
 
 
 def mistakes(more: str, plain: str = PLAIN) -> list[str]:

@@ -75,7 +75,7 @@ def test_to_withdraw_it_again_changes_nothing(store, sold, imported):
 def test_a_total_of_nothing_is_no_withdrawal(store, sold, imported, table):
     nothing = sold("a", location="", units=0, scale=0, currency="", occurred_at=0, utc_offset=0)
     imported(store, 1, [nothing])
-    counts = imported(store, 2, [nothing._replace(withdrawn=True)]).outcome.counts
+    counts = imported(store, 2, [nothing._replace(withdrawn=1)]).outcome.counts
     assert counts == Counts(rows=1, imported=1, replaced=1)
     assert table(store) == []
 
