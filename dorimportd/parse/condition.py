@@ -22,6 +22,9 @@ from dorimportd.toml import ListOf, Table
 
 Row = Sequence[str]
 Predicate = Callable[[Row], bool]
+Asked = tuple[
+    int, Callable[[str], bool]
+]  # a place, and whether the text there, without blanks around it, is as it must be
 
 
 def regular_expression(text: str) -> str:
@@ -65,11 +68,16 @@ def names_of_conditions(conditions: Mapping[str, Any] | None) -> Iterator[str]:
 
 def predicate_of(conditions: Mapping[str, Any], place: Callable[[str], int]) -> Predicate:
     """Whether a row is as *conditions* say; *place* tells where a column stands in it."""
-    asked = [(place(name), accepts(wanted)) for name, wanted in conditions.items()]
+    asked = asked_of(conditions, place)
     if len(asked) == 1:
         ((only, accept),) = asked
         return lambda row: accept(row[only].strip())
     return lambda row: all(accept(row[at].strip()) for at, accept in asked)
+
+
+def asked_of(conditions: Mapping[str, Any], place: Callable[[str], int]) -> list[Asked]:
+    """The same, column by column."""
+    return [(place(name), accepts(wanted)) for name, wanted in conditions.items()]
 
 
 def accepts(wanted: object) -> Callable[[str], bool]:

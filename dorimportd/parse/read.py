@@ -8,30 +8,25 @@ source by source, to tell which value breaks which rule.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
-from typing import BinaryIO, Final, NamedTuple
+from operator import itemgetter
+from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
 from dorimportd.errors import HoldFile
 from dorimportd.parse.columns import Columns, Surroundings
 from dorimportd.parse.condition import Row
 from dorimportd.parse.control import ControlRows, Tally
-from dorimportd.parse.decode import decode, line_ends
+from dorimportd.parse.decode import line_ends, split_lines, text_of
 from dorimportd.parse.fit import explain, printable
-from dorimportd.parse.format import Format
+from dorimportd.parse.format import Format, Identity
 from dorimportd.parse.group import Groups
 from dorimportd.parse.header import Header, find_header
 from dorimportd.parse.keys import NO_HEADER
-from dorimportd.parse.readers import (
-    Reader,
-    identity_reader,
-    location_reader,
-    needed_to_withdraw,
-    scoped,
-    time_reader,
-)
-from dorimportd.parse.rows import RAW_CHARACTERS, Rows
+from dorimportd.parse.lanes import Below, Lanes, Piece
+from dorimportd.parse.readers import Reader, Readers, identity_reader, location_reader, scoped, time_reader
+from dorimportd.parse.rows import RAW_CHARACTERS, ChosenRows, Rows, Taken
 from dorimportd.parse.sieve import Kind, Sieve, is_blank
 from dorimportd.parse.total import total_reader
 from dorimportd.parse.unpack import unpacked
@@ -40,6 +35,10 @@ from dorimportd.words import Reject, TransactionRow, withdrawal
 
 EXPORT_AGAIN: Final = "Send the file as the till exported it, not opened and saved by a spreadsheet."
 
+if TYPE_CHECKING:  # what it needs takes a while to import
+    from dorimportd.parse.fast import FastLane
+
+LINE: Final = itemgetter(7)  # of a TransactionRow
 BATCH_ROWS: Final = 10_000
 BATCH_CHARACTERS: Final = 4_194_304  # of its rejects
 
@@ -71,7 +70,7 @@ class Batch:
 def read(stream: BinaryIO, format: Format, defaults: Defaults, name: str = "") -> Iterator[Batch]:
     """What the file in *stream*, which can be rewound, says by this *format*; *name* is that of the file.
 
-    Batches have some 10,000 rows or transactions, in the order of the file, and a file without rows has
+    Batches have some ten thousand rows or transactions, in the order of the file, and a file without rows has
     none; one is empty while a large file of line items is still being read.  The same bytes give the same
     batches.
 
@@ -90,17 +89,30 @@ def batches(
     stream: BinaryIO, format: Format, defaults: Defaults, name: str, opened: Opened, converter: Converter
 ) -> Iterator[Batch]:
     """The same, whatever the file as a whole may be worth."""
-    while not opened.rows.ended:
-        batch = Batch()
-        converter.convert(opened.rows, batch)
-        # Of a large file of line items the end is far: whoever reads it may stop in between.
-        if batch.rows or batch.skipped or not opened.rows.ended:
+    for stretch in Lanes(opened.below, lambda: converter.is_quick):
+        if isinstance(stretch, Rows):
+            yield from converted(converter, stretch)
+        elif (batch := converter.convert_quickly(stretch)) is not None:
             yield batch
+        else:
+            yield from converted(converter, stretch.rows(format.dialect))
     if converter.groups is not None:
         yield from grouped(converter.groups)
         if converter.groups.spoilt:
             again = open_rows(stream, format, name)
-            yield from taken_along(Converter(format, again, defaults), again.rows, converter.groups)
+            rows = next(iter(Lanes(again.below, lambda: False)))
+            assert isinstance(rows, Rows)
+            yield from taken_along(Converter(format, again, defaults), rows, converter.groups)
+
+
+def converted(converter: Converter, rows: Rows) -> Iterator[Batch]:
+    """All of *rows*, one by one."""
+    while not rows.ended:
+        batch = Batch()
+        converter.convert(rows, batch)
+        # Of a large file of line items the end is far: whoever reads it may stop in between.
+        if batch.rows or batch.skipped or not rows.ended:
+            yield batch
 
 
 class Opened(NamedTuple):
@@ -108,17 +120,17 @@ class Opened(NamedTuple):
 
     header: Header
     columns: Columns
-    rows: Rows
+    below: Below
 
 
 def open_rows(stream: BinaryIO, format: Format, name: str) -> Opened:
     """The file in *stream* from its beginning.  Raises HoldFile."""
-    blocks = decode(unpacked(stream), format.encoding)
-    opening = next(blocks, [])
+    texts = text_of(unpacked(stream), format.encoding)
+    opening = split_lines(next(texts, ""))
     header = header_of(opening, format)
     columns = columns_of(format, header, Surroundings(name, preamble_of(opening, header, format)))
-    below = chain([opening[header.last_line :]], blocks)
-    return Opened(header, columns, Rows(below, format.dialect, header.last_line + 1))
+    below = Below(opening[header.last_line :], header.last_line + 1, texts, format.dialect)
+    return Opened(header, columns, below)
 
 
 def grouped(groups: Groups) -> Iterator[Batch]:
@@ -189,20 +201,51 @@ class Converter:
         total = total_reader(format, columns, defaults.currency)
         time = time_reader(format, columns, defaults.timezone)
         own = identity_reader(format, columns)
-        identity = own if format.unique_per == "customer" else scoped(own, location)
-        self._readers: tuple[Reader[object], ...] = (location, total.whole, time, identity)
-        self._reads = (location.read, total.whole.read, time.read, identity.read)
-        named = self._named = (own,) if format.unique_per == "customer" else (location, own, identity)
+        is_scoped = format.unique_per == "location"
+        identity = scoped(own, location) if is_scoped else own
+        counted = isinstance(format.transaction_id, Identity) and bool(format.transaction_id.generate_from)
+        self._readers = Readers(location, total.whole, time, identity, counted, is_scoped)
         self.groups = Groups(format, columns, location, total, time, own) if format.group_by else None
         self.control = None if format.control is None else ControlRows(format.control, format, columns)
         self._damage = format.damage
-        places = [each.places for each in named] + ([self.groups.places] if self.groups else [])
-        needed = needed_to_withdraw(format, columns, chain.from_iterable(places))
+        named = self._named = (location, own, identity) if is_scoped else (own,)
+        places = [
+            *chain.from_iterable(each.places for each in named),
+            *(self.groups.places if self.groups else ()),
+        ]
+        needed = columns.closure([*places, *map(columns.place, format.withdraw or ())])
         self._sieve = Sieve(format, columns, self._check_width, self.control, needed)
+        self._dialect = format.dialect
+        self._fast: FastLane | None = None
+        one_by_one = self.groups is not None or columns.watchers
+        self._may_be_quick = not one_by_one and (format.delimiter + format.quote).isascii()
 
-    def convert(self, rows: Rows, batch: Batch) -> None:
+    @property
+    def is_quick(self) -> bool:
+        """Whether `convert_quickly` is of use for what follows."""
+        return self._may_be_quick and self._width is not None and not self._sieve.ended
+
+    def convert_quickly(self, piece: Piece) -> Batch | None:
+        """What *piece* becomes; None when all of it has to be read row by row."""
+        if self._fast is None:
+            from dorimportd.parse.fast import FastLane
+
+            self._fast = FastLane(self._dialect, self._columns, self._sieve, self._readers)
+        assert self._width is not None
+        found = self._fast.convert(piece, self._width)
+        if found is None:
+            return None
+        batch = Batch(found.transactions, skipped=found.skipped)
+        if found.left:
+            rest = ChosenRows(piece.chosen(found.left), self._dialect)
+            while not rest.ended:
+                self.convert(rest, batch)
+            batch.transactions.sort(key=LINE)
+        return batch
+
+    def convert(self, rows: Taken, batch: Batch) -> None:
         """Add to *batch* what the next 10,000 rows become, or fewer where there are long rejects."""
-        location, total, time, identity = self._reads
+        location, total, time, identity = self._readers.reads
         width, told = self._width, 0
         kind = self._sieve.kind if self._sieve.has_work else None
         groups = self.groups
@@ -289,7 +332,7 @@ class Converter:
         except BadValue as bad:
             raise self._fault(row, self._named) from bad
 
-    def _fault(self, row: Row, readers: Sequence[Reader[object]]) -> BadField:
+    def _fault(self, row: Row, readers: Iterable[Reader[object]]) -> BadField:
         """What is wrong with a row that one of the *readers* does not take."""
         faults = (reader.fault(row, self._columns.names) for reader in readers)
         fault = next((fault for fault in faults if fault is not None), None)

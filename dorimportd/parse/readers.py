@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from operator import itemgetter
@@ -11,17 +11,20 @@ from zoneinfo import ZoneInfo
 
 from dorimportd.parse.columns import Columns
 from dorimportd.parse.condition import Row
-from dorimportd.parse.format import Format, Identity, made_of
+from dorimportd.parse.format import Format, Identity
 from dorimportd.parse.identity import Generator, compose, read_part
 from dorimportd.parse.moment import Moments
 from dorimportd.parse.pattern import pattern_of
-from dorimportd.parse.source import Source, names_of
+from dorimportd.parse.source import Source
 from dorimportd.parse.values import BadField, BadValue, Memo, read_text
 from dorimportd.parse.zone import zone_of
 
 ZONES_KEPT: Final = 500
 
 V = TypeVar("V", covariant=True)
+
+
+Read = Callable[[Row], V]  # raises BadValue
 
 
 class Check(NamedTuple):
@@ -35,9 +38,16 @@ class Check(NamedTuple):
 class Reader(Generic[V]):
     """Reads one value.  The checks ask the same as `read` in smaller steps."""
 
-    read: Callable[[Row], V]  # raises BadValue
+    read: Read[V]
     places: tuple[int, ...]  # of the fields it is read from
     checks: tuple[Check, ...]
+    also: tuple[int, ...] = ()  # of further fields on which it depends
+    moments: Moments | None = None  # that read its field, or the halves of a time in two
+
+    @property
+    def depends_on(self) -> frozenset[int]:
+        """The places of all fields that `read` looks at."""
+        return frozenset((*self.places, *self.also))
 
     def is_empty(self, row: Row) -> bool:
         """Whether *row* says nothing about it."""
@@ -57,6 +67,26 @@ class Reader(Generic[V]):
                 column = " + ".join(names[place] for place in places)
                 return BadField(bad.rule, column, " ".join(row[place] for place in places))
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """What is read from a row, in this order."""
+
+    location: Reader[str]
+    total: Reader[tuple[int, int, str]]
+    time: Reader[tuple[int, int]]
+    identity: Reader[str]  # the location may be a part of it
+    is_counted: bool  # whether an ID depends on how often the same row was there before
+    is_scoped: bool  # whether the location is a part of the ID
+
+    def __iter__(self) -> Iterator[Reader[object]]:
+        yield from (self.location, self.total, self.time, self.identity)
+
+    @property
+    def reads(self) -> tuple[Read[str], Read[tuple[int, int, str]], Read[tuple[int, int]], Read[str]]:
+        """Of location, total, time and identity."""
+        return self.location.read, self.total.read, self.time.read, self.identity.read
 
 
 def location_reader(format: Format, columns: Columns) -> Reader[str]:
@@ -86,7 +116,7 @@ def zoned_reader(format: Format, columns: Columns, zone_place: int) -> Reader[tu
         return by_zone[row[zone_place]].read(row)
 
     checks = (*any_zone.checks, Check((zone_place,), lambda row: by_zone[row[zone_place]]))
-    return Reader(read, any_zone.places, (*checks, Check(any_zone.places, read)))
+    return Reader(read, any_zone.places, (*checks, Check(any_zone.places, read)), also=(zone_place,))
 
 
 def local_reader(format: Format, columns: Columns, zone: tzinfo) -> Reader[tuple[int, int]]:
@@ -103,7 +133,7 @@ def local_reader(format: Format, columns: Columns, zone: tzinfo) -> Reader[tuple
     if len(places) == 1:
         (place,) = places
         check = Check(places, lambda row: moments.read(row[place]))
-        return Reader(lambda row: moments.read(row[place]), places, (check,))
+        return Reader(lambda row: moments.read(row[place]), places, (check,), moments=moments)
 
     def read_joined(row: Row) -> tuple[int, int]:
         fields = [row[place].strip() for place in places]
@@ -120,7 +150,9 @@ def local_reader(format: Format, columns: Columns, zone: tzinfo) -> Reader[tuple
 
     checks = (*(Check((place,), not_empty(place)) for place in places), Check(places, read_joined))
     first, second, *others = places
-    return Reader(read_joined if others else read_pair, places, checks)
+    if others:
+        return Reader(read_joined, places, checks)
+    return Reader(read_pair, places, checks, moments=moments)
 
 
 def identity_reader(format: Format, columns: Columns) -> Reader[str]:
@@ -147,18 +179,8 @@ def scoped(identity: Reader[str], location: Reader[str]) -> Reader[str]:
     def read(row: Row) -> str:
         return compose((location.read(row), identity.read(row)))
 
-    return Reader(read, identity.places, (*identity.checks, Check(identity.places, read)))
-
-
-def needed_to_withdraw(format: Format, columns: Columns, places: Iterable[int]) -> frozenset[int]:
-    """The fields without which it is not known what a row withdraws: those at *places*, which name its
-    transaction, those that the condition asks about, and what they are made of."""
-    location = format.location if format.unique_per == "location" else None
-    sources = (format.identity, location, format.group_by, *(format.withdraw or ()))
-    defined, naming = format.columns or {}, format.naming
-    names = [name for source in sources for name in names_of(source)]
-    inner = [each for name in names for each in made_of(name, defined, naming)]
-    return frozenset((*places, *map(columns.place, (*names, *inner))))
+    checks = (*identity.checks, Check(identity.places, read))
+    return Reader(read, identity.places, checks, also=tuple(location.depends_on))
 
 
 def picker(places: Sequence[int]) -> Callable[[Row], tuple[str, ...]]:

@@ -13,7 +13,7 @@ from enum import Enum, auto
 from typing import Any, Final
 
 from dorimportd.parse.columns import Columns
-from dorimportd.parse.condition import Predicate, Row, accepts, predicate_of
+from dorimportd.parse.condition import Asked, Predicate, Row, accepts, predicate_of
 from dorimportd.parse.control import ControlRows
 from dorimportd.parse.format import Format
 from dorimportd.parse.values import BadValue
@@ -22,6 +22,8 @@ from dorimportd.parse.values import BadValue
 BLANK: Final = " \t\r\n\x0b\x0c\x1a\u00a0\u2009\u202f"
 
 Width = Callable[[Row, int], None]  # of a row that had so many fields; raises BadValue
+
+Asking = tuple[Predicate, tuple[int, ...]]  # and the places that are asked
 
 
 class Kind(Enum):
@@ -52,16 +54,36 @@ class Sieve:
         self._comment = format.comment
         self._control = control
         self._ragged = format.ragged == "accept"
-        self._ended = False
+        self.ended = False  # by the footer
         self._footer = predicate_of(format.footer, columns.place) if format.footer else None
         self._withdraws = predicate_of(format.withdraw, columns.place) if format.withdraw else None
+        self._withdrawing_places = tuple(map(columns.place, format.withdraw or ()))
         self._needed = needed
-        self._early: list[Predicate] = []
-        self._late: list[Predicate] = []
+        self._footer_places = tuple(map(columns.place, format.footer or ()))
+        self.early: list[Asked] = []
+        self.late: list[Asked] = []
         for name, wanted in (format.only or {}).items():
             self._add(name, accepts(wanted))
         for name, wanted in (format.skip or {}).items():
             self._add(name, refuses(wanted))
+
+    @property
+    def withdrawing(self) -> list[Asking]:
+        """What makes a row withdraw a transaction."""
+        return [] if self._withdraws is None else [(self._withdraws, self._withdrawing_places)]
+
+    @property
+    def halting(self) -> list[Asking]:
+        """What makes a row change what holds for others, or be none."""
+        found: list[Asking] = []
+        if self._comment:
+            sign = self._comment
+            found.append((lambda row: row[0].lstrip().startswith(sign), (0,)))
+        if self._footer is not None:
+            found.append((self._footer, self._footer_places))
+        if self._control is not None:
+            found.append((self._control.matches, self._control.places))
+        return found
 
     @property
     def has_work(self) -> bool:
@@ -73,8 +95,8 @@ class Sieve:
             or self._comment
             or self._footer
             or self._withdraws
-            or self._early
-            or self._late
+            or self.early
+            or self.late
             or columns.makers
         )
 
@@ -91,13 +113,13 @@ class Sieve:
         if self._control is not None and self._control.matches(row):
             self._control.add(row)
             return Kind.SKIPPED
-        self._ended = self._ended or (self._footer is not None and self._footer(row))
-        if self._ended:
+        self.ended = self.ended or (self._footer is not None and self._footer(row))
+        if self.ended:
             return Kind.SKIPPED
         for watcher in columns.watchers:
             watcher.watch(row)
-        for holds in self._early:
-            if not holds(row):
+        for place, accept in self.early:
+            if not accept(row[place].strip()):
                 return Kind.SKIPPED
         self._check_width(row, fields)
         del row[columns.width :]
@@ -107,8 +129,8 @@ class Sieve:
         else:
             for make in columns.makers:
                 row.append(make(row))
-        for holds in self._late:
-            if not holds(row):
+        for place, accept in self.late:
+            if not accept(row[place].strip()):
                 return Kind.SKIPPED
         return found
 
@@ -131,8 +153,8 @@ class Sieve:
 
     def _add(self, name: str, accept: Callable[[str], bool]) -> None:
         place = self._columns.place(name)
-        conditions = self._early if place < self._columns.width else self._late
-        conditions.append(lambda row: accept(row[place].strip()))
+        conditions = self.early if place < self._columns.width else self.late
+        conditions.append((place, accept))
 
 
 def refuses(wanted: Any) -> Callable[[str], bool]:

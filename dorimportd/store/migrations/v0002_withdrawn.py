@@ -11,6 +11,8 @@ COLUMNS: Final = (
     "ALTER TABLE sale ADD COLUMN withdrawn BOOLEAN NOT NULL DEFAULT FALSE",
     "ALTER TABLE delivery ADD COLUMN absent BIGINT NOT NULL DEFAULT 0",
     "ALTER TABLE delivery ADD COLUMN absent_ids {text} NOT NULL DEFAULT '[]'",
+    # An import that was begun by the version before starts again: files are cut into other windows now.
+    "UPDATE delivery SET windows = 0",
 )
 SHOWN: Final = "WHERE NOT withdrawn"
 
