@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from dorimportd.errors import StoreAway
@@ -44,11 +46,11 @@ class House:
         format = parse_format(self.format, "tills.toml")
         return Plan(f"tills@{format.digest}", format, Defaults("UTC", "EUR"))
 
-    def send(self, content):
+    def send(self, content, received_at=None):
         """Accept and import a file: its outcome."""
         upload = self.spool.begin("acme", "a.csv", channel=Channel.LOCAL, peer="")
         upload.write(0, content if isinstance(content, bytes) else content.encode())
-        delivery = self.spool.accept(upload)
+        delivery = self.spool.accept(upload, received_at=received_at)
         self.store.register([delivery])
         return self.run(delivery.sequence)
 
@@ -126,6 +128,28 @@ def test_codes_without_their_zeros_are_held_and_right_once_the_format_pads_them(
     house.format = PLAIN.replace('"Store"', '{ column = "Store", pad = 3 }')
     assert house.retry(2).state == State.IMPORTED
     assert house.locations() == {"007"}
+
+
+def test_dates_that_are_turned_round_are_held_and_right_once_the_format_is_mended(house):
+    def british(day, month, turned=False):
+        written = f"{month:02}/{day:02}/2026" if turned else f"{day:02}/{month:02}/2026"
+        return file(day).replace(f"2026-07-{day:02}", written)
+
+    house.format = PLAIN + 'time_format = "%d/%m/%Y %H:%M"\n'
+    for day in (5, 6, 7):
+        house.send(british(day, 9), datetime(2026, 9, day + 1, 3, tzinfo=UTC))
+    outcome = house.send(british(8, 9, turned=True), datetime(2026, 9, 9, 3, tzinfo=UTC))
+    assert (outcome.state, outcome.reason) == (
+        State.HELD,
+        "Dates look turned round: the file came on 2026-09-09 and is read as sales of 2026-08-09, while the"
+        " files before came within 1 day of their sales. If it means 2026-09-08, set"
+        ' time_format = "%m/%d/%Y %H:%M".',
+    )
+    again = house.send(british(5, 9), datetime(2026, 9, 10, 3, tzinfo=UTC))
+    assert again.state == State.DUPLICATE
+    house.format = PLAIN + 'time_format = "%m/%d/%Y %H:%M"\n'
+    assert house.retry(4).state == State.IMPORTED
+    assert max(row.local_time for row in house.store.transactions("acme")) == "2026-09-08T09:39:00"
 
 
 def test_a_file_is_compared_with_those_before_it_and_not_with_those_after(one_house):
@@ -263,7 +287,8 @@ def test_an_import_that_broke_off_is_not_judged_again(one_house, small_windows, 
         (
             file(1, header="Store,ID,Grand Total,Time"),
             "The header in line 1 does not fit the format: column `Total` is gone; `Grand Total` is new and"
-            " looks like it. Its columns are `Store`, `ID`, `Grand Total`, `Time`.",
+            " looks like it. Its columns are `Store`, `ID`, `Grand Total`, `Time`."
+            ' If it is the same, set aliases = { "Total" = ["Grand Total"] }.',
         ),
         (
             file(1).replace(",", ";"),
@@ -272,7 +297,8 @@ def test_an_import_that_broke_off_is_not_judged_again(one_house, small_windows, 
         (
             file(1).partition("\n")[2],
             "None of the first 100 lines has any of the columns `Store`, `ID`, `Total`, `Time`; line 1 has"
-            " `007`, `001000`, `10.50`, `2026-07-01 09:00`.",
+            " `007`, `001000`, `10.50`, `2026-07-01 09:00`. If the file has lost its header, send it again"
+            ' with one; if it has none from now on, set header = "none" and number its columns.',
         ),
         (
             file(1).encode("utf-16"),
