@@ -21,12 +21,12 @@ from dorimportd.store.samples import Sample, Shown
 # Totals that there must be, where decimal places are gone and sizes have moved,
 FEW: Final = 5
 PAST_OF_FEW: Final = 30
-# where only sizes have moved, and in how many files before,
+# where only sizes have moved,
 SOME: Final = 30
 PAST_OF_SOME: Final = 100
-FILES_OF_SOME: Final = 10
 # and where decimal places are gone and sizes are as before.
 MANY: Final = 50
+FILES: Final = 10  # of the past, for the last two
 
 FACTORS: Final = (2, -2, 3, -3)  # powers of ten
 NEAR: Final = 0.35  # of such a power that three quantiles have moved by
@@ -48,9 +48,10 @@ def scale_drift(rows: Sequence[Shown], past: Sequence[Sample], format: Format) -
     if len(new) < FEW or len(old) < PAST_OF_FEW:
         return
     moved = [a - b for a, b in zip(quantiles(new), quantiles(old), strict=True)]
-    if power := power_of(moved, new, old, len(past)):
+    many = len(past) >= FILES
+    if power := power_of(moved, new, old, many=many):
         yield moved_sentence(power, new, old, format)
-    elif len(new) >= MANY and abs(moved[1]) < ROUGHLY and are_rounded(new, old):
+    elif many and len(new) >= MANY and abs(moved[1]) < ROUGHLY and are_rounded(new, old):
         yield ROUNDED
 
 
@@ -73,13 +74,13 @@ def quantiles(rows: Sequence[Shown]) -> tuple[float, float, float]:
     return sizes[tenth], median(sizes), sizes[-1 - tenth]
 
 
-def power_of(moved: Sequence[float], new: Sequence[Shown], old: Sequence[Shown], files: int) -> int | None:
+def power_of(moved: Sequence[float], new: Sequence[Shown], old: Sequence[Shown], *, many: bool) -> int | None:
     """The power of ten by which all totals have moved; None where they have not, or too few say so."""
     if places_are_gone(new, old):
         (places, _), *_ = Counter(row.scale for row in old).most_common()
         if abs(moved[1] - places) < ROUGHLY:
             return places
-    if len(new) >= SOME and len(old) >= PAST_OF_SOME and files >= FILES_OF_SOME:
+    if len(new) >= SOME and len(old) >= PAST_OF_SOME and many:
         for power in FACTORS:
             if all(abs(each - power) < NEAR for each in moved):
                 return power
