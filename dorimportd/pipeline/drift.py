@@ -30,6 +30,7 @@ from dorimportd.pipeline.scale import scale_drift
 from dorimportd.store.samples import Sample, Shown
 from dorimportd.words import EPOCH
 
+CODES_TOLD: Final = 10  # of those that a lookup would mend
 FEW_IDS: Final = 3  # that must be shorter
 MANY_IDS: Final = 30  # that must all have been of one width
 
@@ -68,10 +69,12 @@ def location_drift(rows: Sequence[Shown], before: Sequence[Shown], format: Forma
         return
     widths = {len(code) for code in known if is_number(code)}
     if len(widths) == 1:
-        mend = padding("location", format.location, widths.pop())
+        step = f"pad = {widths.pop()}"
     else:
-        table = ", ".join(f"{quoted(code)} = {quoted(whole[code])}" for code in lost)
-        mend = with_step("location", format.location, f'lookup = {{ {table} }}, unknown = "keep"')
+        table = [f"{quoted(code)} = {quoted(whole[code])}" for code in lost]
+        more = ["..."] if len(table) > CODES_TOLD else []
+        step = f'lookup = {{ {", ".join(table[:CODES_TOLD] + more)} }}, unknown = "keep"'
+    mend = with_step("location", format.location, step)
     yield zeros_lost("Location codes", lost[0], whole[lost[0]], mend)
 
 
@@ -82,20 +85,22 @@ def id_drift(rows: Sequence[Shown], before: Sequence[Shown], format: Format) -> 
     columns, now = parts(before), parts(rows)
     if len(columns) != len(sources) + first or len(now) != len(columns):
         return
-    for source, old, new in list(zip(sources, columns[first:], now[first:], strict=False)):
-        widths = {len(part) if is_number(part) else 0 for part in old}
-        width = max(widths)
+    for source, old, new in zip(sources, columns[first:], now[first:], strict=True):
+        width = len(old[0])
         shorter = [part for part in new if len(part) < width]
-        if (
-            widths == {width}
-            and len(old) >= MANY_IDS
-            and len(shorter) >= FEW_IDS
-            and all(map(is_number, new))
-            and any(map(has_zeros, old))
-            and not any(map(has_zeros, new))
-        ):
-            mend = padding("transaction_id", source, width, alone=len(sources) == 1)
+        if len(shorter) >= FEW_IDS and are_numbers_of(width, old) and have_no_zeros(new):
+            mend = with_step("transaction_id", source, f"pad = {width}", alone=len(sources) == 1)
             yield zeros_lost("Transaction IDs", shorter[0], shorter[0].zfill(width), mend)
+
+
+def are_numbers_of(width: int, old: Sequence[str]) -> bool:
+    """Whether many parts of IDs were all numbers of so many digits, some with a zero in front."""
+    fixed = all(len(part) == width and is_number(part) for part in old)
+    return fixed and len(old) >= MANY_IDS and any(map(has_zeros, old))
+
+
+def have_no_zeros(new: Sequence[str]) -> bool:
+    return all(is_number(part) and not has_zeros(part) for part in new)
 
 
 def parts(rows: Sequence[Shown]) -> list[tuple[str, ...]]:
@@ -107,10 +112,6 @@ def parts(rows: Sequence[Shown]) -> list[tuple[str, ...]]:
 def zeros_lost(what: str, short: str, whole: str, mend: str) -> str:
     example = f"`{printable(short)}` instead of `{printable(whole)}`"
     return f"{what} lost their leading zeros ({example}). {EXPORT_AGAIN.rstrip('.')}; or {mend}."
-
-
-def padding(key: str, source: object, width: int, *, alone: bool = True) -> str:
-    return with_step(key, source, f"pad = {width}", alone=alone)
 
 
 def with_step(key: str, source: object, step: str, *, alone: bool = True) -> str:
