@@ -67,22 +67,26 @@ class Batch:
         return len(self.transactions) + sum(self.further.values()) + len(self.rejects)
 
 
-def read(stream: BinaryIO, format: Format, defaults: Defaults, name: str = "") -> Iterator[Batch]:
+def read(
+    stream: BinaryIO, format: Format, defaults: Defaults, name: str = "", *, released: bool = False
+) -> Iterator[Batch]:
     """What the file in *stream*, which can be rewound, says by this *format*; *name* is that of the file.
 
     Batches have some ten thousand rows or transactions, in the order of the file, and a file without rows has
     none; one is empty while a large file of line items is still being read.  The same bytes give the same
     batches.
 
-    Raises HoldFile, before the first batch when the beginning shows it, or later.
+    Raises HoldFile, before the first batch when the beginning shows it, or later.  A file that a person has
+    *released* is read as far as it can be: what else would hold it for some of its rows rejects those.
     """
     opened = open_rows(stream, format, name)
-    converter = Converter(format, opened, defaults)
+    converter = Converter(format, opened, defaults, released=released)
     tally = Tally(format, converter.control)
     for batch in batches(stream, format, defaults, name, opened, converter):
         tally.add(batch)
         yield batch
-    tally.finish()
+    if not released:
+        tally.finish()
 
 
 def batches(
@@ -186,12 +190,12 @@ def columns_of(format: Format, header: Header, surroundings: Surroundings) -> Co
 class Converter:
     """Rows into transactions and rejects, for one file.
 
-    A line item that cannot be read so far that its transaction is known holds the file: without it the
-    transaction's total would be wrong.
+    A line item that cannot be read so far that its transaction is known holds the file, unless it is
+    *released*: without it the transaction's total would be wrong.
     The ID is read last, so that only rows that are right are counted as occurrences.
     """
 
-    def __init__(self, format: Format, opened: Opened, defaults: Defaults) -> None:
+    def __init__(self, format: Format, opened: Opened, defaults: Defaults, *, released: bool = False) -> None:
         columns = self._columns = opened.columns
         self._naming = format.naming
         self._header = [self._naming(name) for name in opened.header.names[: columns.width]]
@@ -207,7 +211,8 @@ class Converter:
         self._readers = Readers(location, total.whole, time, identity, counted, is_scoped)
         self.groups = Groups(format, columns, location, total, time, own) if format.group_by else None
         self.control = None if format.control is None else ControlRows(format.control, format, columns)
-        self._damage = format.damage
+        self._released = released
+        self._damage = "reject" if released else format.damage
         named = self._named = (location, own, identity) if is_scoped else (own,)
         places = [
             *chain.from_iterable(each.places for each in named),
@@ -285,7 +290,7 @@ class Converter:
                 reject = (
                     Reject(line, "", "", rows.flaw, raw) if rows.flaw else self._reject(bad, row, line, raw)
                 )
-                if not placed:
+                if not placed and not self._released:
                     raise HoldFile(
                         f"The row in line {line} {reject.rule}, so that it is not known of which transaction "
                         "it is a part. Correct it and send the file again."

@@ -3,6 +3,7 @@
     received ──> imported | duplicate | held      imports.py says so, or for `held` set_state
     received ──> failed ──> the same              tries are counted, the progress is kept
     any of them ──> received                      a retry: as if nothing had been tried yet
+    held ──> received                             a release: the same, and `released` says so until a retry
 
 What has its outcome keeps it until a retry; an attempt that comes too late finds NotWaiting.
 It knows nothing of the transactions.  Functions that write hold a database transaction of their own.
@@ -54,7 +55,7 @@ class DeliveryRow:
     outcome: Outcome  # so far: counts grow while the import goes on
     tries: int  # failed ones
     windows: int  # parts of the file that are in the table, while the import goes on
-    released: bool  # a person has said that it is to be imported, whatever speaks against it
+    released: bool  # a person said that it is to be imported, whatever speaks against it; stays until a retry
 
     @property
     def sequence(self) -> int:
@@ -157,14 +158,14 @@ def set_state(database: Connected, sequence: int, state: State, reason: str | No
         elif state is State.HELD:
             change(database, sequence, (*WAITING, State.HELD), **values)
         elif state is State.RECEIVED:
-            start_again(database, sequence, tries=0)
+            start_again(database, sequence, tries=0, released=False)
         else:
             raise ValueError(f"only an import ends as {state}")
 
 
 def release(database: Connected, sequence: int) -> None:
     with database.writing():
-        start_again(database, sequence, tries=0, released=True)
+        start_again(database, sequence, (State.HELD,), tries=0, released=True)
 
 
 def start_again(

@@ -30,6 +30,8 @@ from dorimportd.store.deliveries import (
     storable,
 )
 from dorimportd.store.models import Customers, Deliveries
+from dorimportd.store.samples import Sample
+from dorimportd.store.samples import keep as keep_sample
 from dorimportd.store.upsert import upsert
 from dorimportd.words import Absent, Counts, Reject, State, TransactionRow
 
@@ -58,6 +60,7 @@ class Run:
         self.sequence = row.sequence
         self.resume_at = row.windows
         self.counts = row.outcome.counts
+        self.sample: Sample | None = None  # what `finish` keeps besides, for the deliveries that follow
 
     def write(
         self,
@@ -95,6 +98,9 @@ class Run:
         with self._database.writing():
             counts = self.counts + self._put(transactions, rejects, rows, further)
             absent = self._absent()
+            if self.sample is not None:
+                name = self._format.rpartition("@")[0]
+                keep_sample(self._database, self.sequence, self._customer, name, self.sample)
             changed = counts.imported or self._overrode
             if duplicate_of is not None and not changed and not counts.rejected:
                 reason = f"The same bytes were delivery {duplicate_of}; they change nothing."

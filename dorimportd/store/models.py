@@ -79,6 +79,20 @@ class Rejects(Model):
         primary_key = CompositeKey("sequence", "number")
 
 
+class Samples(Model):
+    """Some rows of a file that was imported lately: see samples.py."""
+
+    sequence = BigIntegerField(primary_key=True)
+    customer = TextField()
+    format = TextField()  # its name without digest
+    received_at = BigIntegerField()  # microseconds since 1970-01-01T00:00:00Z
+    anew = BooleanField()
+    shown = TextField()  # JSON
+
+    class Meta:
+        table_name = "sample"
+
+
 class Told(Model):
     """What a file tells of a transaction: the fields of words.Transaction, in its order."""
 

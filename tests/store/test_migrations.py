@@ -15,6 +15,7 @@ from dorimportd.store.migrations.version import Version
 from dorimportd.store.store import connected
 from dorimportd.words import Absent, Counts, Outcome, State, withdrawal
 
+NEWEST = len(migrations.VERSIONS)
 NEXT = Version(
     both=["ALTER TABLE delivery ADD COLUMN mood {text}", "UPDATE delivery SET mood = 'good'"],
     sqlite=["CREATE TABLE only_sqlite (n INTEGER)"],
@@ -35,8 +36,8 @@ def schema(store):
 
 def test_the_models_are_the_tables(store):
     tables, version = schema(store)
-    assert version == 2
-    for model in (models.Customers, models.Deliveries, models.Rejects, models.Sales):
+    assert version == NEWEST
+    for model in (models.Customers, models.Deliveries, models.Rejects, models.Sales, models.Samples):
         assert set(tables.pop(model._meta.table_name)) == set(model._meta.columns), model
     assert tables == {"schema_version": ["version"]}
 
@@ -48,7 +49,7 @@ def test_every_text_is_ordered_by_code_point_whatever_the_server_s_locale(store,
             "SELECT DISTINCT table_name, collation_name FROM information_schema.columns "
             "WHERE table_schema = 'public' AND data_type = 'text' AND table_name <> 'sales'"
         ).fetchall()
-    assert sorted(found) == [(name, "C") for name in ("customer", "delivery", "reject", "sale")]
+    assert sorted(found) == [(name, "C") for name in ("customer", "delivery", "reject", "sale", "sample")]
 
 
 def test_opening_again_changes_nothing(url, sold, imported, table):
@@ -68,7 +69,7 @@ def test_a_store_grows_by_one_version_and_keeps_what_it_had(url, sold, imported,
     migrations.migrate(store._database, versions)
     migrations.migrate(store._database, versions)
     tables, version = schema(store)
-    assert version == 3
+    assert version == NEWEST + 1
     assert f"only_{store._database.dialect}" in tables
     assert store._database.sql("SELECT mood FROM delivery").fetchall() == [("good",)]
     assert table(store) == [("0042", "12.50", 1)]
@@ -81,9 +82,9 @@ def test_before_sqlite_changes_there_is_a_backup_beside_the_file(tmp_path, sold,
     assert list(tmp_path.glob("store.db.*")) == []
     migrations.migrate(store._database, [*migrations.VERSIONS, NEXT])
     store.close()
-    assert {path.name for path in tmp_path.iterdir()} == {"store.db", "store.db.schema-2"}
-    backup = open_store(f"sqlite:///{tmp_path / 'store.db.schema-2'}")
-    assert schema(backup)[1] == 2
+    assert {path.name for path in tmp_path.iterdir()} == {"store.db", f"store.db.schema-{NEWEST}"}
+    backup = open_store(f"sqlite:///{tmp_path / f'store.db.schema-{NEWEST}'}")
+    assert schema(backup)[1] == NEWEST
     assert table(backup) == [("0042", "12.50", 1)]
     backup.close()
 
@@ -144,12 +145,12 @@ def test_a_newer_schema_is_refused_with_both_versions(url):
     store = open_store(url)
     shown = store.url_shown
     with store._database.writing():
-        store._database.sql("UPDATE schema_version SET version = 7")
+        store._database.sql("UPDATE schema_version SET version = 99")
     store.close()
     with pytest.raises(StoreUnusable) as error:
         open_store(url)
     assert str(error.value) == (
-        f"The database {shown} has schema 7, and this dorimportd knows up to 2; "
+        f"The database {shown} has schema 99, and this dorimportd knows up to {NEWEST}; "
         "install the newer dorimportd again, or restore a backup."
     )
 
@@ -170,7 +171,7 @@ def test_the_tables_of_another_program_are_left_alone(tmp_path):
 def test_threads_that_open_a_new_store_at_once_all_find_it_whole(url):
     with ThreadPoolExecutor(6) as pool:
         stores = list(pool.map(open_store, [url] * 6))
-    assert [schema(store)[1] for store in stores] == [2] * 6
+    assert [schema(store)[1] for store in stores] == [NEWEST] * 6
     assert stores[0]._database.sql("SELECT count(*) FROM schema_version").fetchone() == (1,)
     for store in stores:
         store.close()
