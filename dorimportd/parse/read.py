@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from itertools import chain, islice
 from typing import BinaryIO, Final, NamedTuple
 
@@ -39,10 +40,11 @@ BATCH_CHARACTERS: Final = 4_194_304  # of its rejects
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What holds where the format says nothing: the customer's."""
+    """What holds where the format says nothing: the customer's, and the delivery's."""
 
     timezone: str  # IANA
     currency: str  # ISO 4217
+    received: date | None = None  # in UTC; a sale long after that is none, see moment.py
 
 
 @dataclass(slots=True)
@@ -180,7 +182,7 @@ class Converter:
         self._width = columns.width if self._header else None  # without a header that of the first row
         location = location_reader(format, columns)
         total = total_reader(format, columns, defaults.currency)
-        time = time_reader(format, columns, defaults.timezone)
+        time = time_reader(format, columns, defaults.timezone, defaults.received)
         own = identity_reader(format, columns)
         identity = own if format.unique_per == "customer" else scoped(own, location)
         self._readers: tuple[Reader[object], ...] = (location, total.whole, time, identity)
