@@ -68,7 +68,11 @@ class Rows:
 
     def raw(self, begin: int) -> str:
         """The last row, which begins on line *begin*, as it stands in the file, cut when it is long."""
-        return "".join(self._read_for(begin))[: RAW_CHARACTERS + 2].rstrip("\r\n")[:RAW_CHARACTERS]
+        return self.whole(begin)[: RAW_CHARACTERS + 2].rstrip("\r\n")[:RAW_CHARACTERS]
+
+    def whole(self, begin: int) -> str:
+        """The same uncut, with its line end."""
+        return "".join(self._read_for(begin))
 
     def _read_for(self, begin: int) -> Sequence[str]:
         """The lines that were read so far for the row that begins on line *begin*."""

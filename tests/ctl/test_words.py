@@ -123,8 +123,24 @@ def test_rejects_say_line_column_value_and_rule(appliance):
         "raw": "0012;=cmd|1;12,50;2026-07-14 10:31:00",
     }
     assert appliance.ctl("delivery", "rejects", "2") == []
-    rows = list(csv.reader(io.StringIO(appliance.run_ctl("delivery", "rejects", "1", "--csv"))))
-    assert rows == [["line", "column", "rule", "raw"], ["5", "Total", reject["rule"], reject["raw"]]]
+
+
+def test_rejects_as_csv_are_mended_and_sent_again(appliance, file):
+    again = appliance.run_ctl("delivery", "rejects", "1", "--csv")
+    assert again == (
+        "line;column;rule;Store;Receipt;Total;Time\n"
+        "5;Total;is not an amount with decimal mark '.';0012;\u00a0=cmd|1;12,50;2026-07-14 10:31:00\n"
+    )
+    tried = file(again.replace("12,50", "-12.50"), "mended.csv")
+    told = appliance.ctl("format", "test", tried, "--customer", "acme")
+    assert [(each["transaction_id"], each["total"]) for each in told["transactions"]] == [
+        ("=cmd|1", "-12.50")
+    ]
+
+
+def test_a_delivery_without_rows_to_mend_says_so(appliance):
+    said = appliance.run_ctl("delivery", "rejects", "2", "--csv", status=1)
+    assert said.startswith("Delivery 2 is held as a whole, and no row of it alone: The header in line 1 ")
 
 
 def test_transactions_have_the_agreed_fields_and_are_exact(appliance):
