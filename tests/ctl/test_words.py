@@ -233,6 +233,21 @@ def test_the_format_of_a_customer_is_tried(appliance, file):
     assert "the file would be held: The file is a PDF document" in said
 
 
+def test_a_file_that_would_be_held_for_its_rejects_is_shown_with_them(appliance, file):
+    sample = file(SALES + b"0012;B-9;x;2026-07-14 10:31:01\n" * 3)
+    told = appliance.ctl("format", "test", sample, "--customer", "acme", status=1)
+    reason = (
+        "3 of 6 rows would be rejected, more than 5 %; the first in line 5:"
+        " `Total` `x` is not an amount with decimal mark '.'."
+    )
+    assert (told["summary"]["held"], told["transactions"]) == (reason, [])
+    assert [each["line"] for each in told["rejects"]] == [5, 6, 7]
+    said = appliance.run_ctl("format", "test", sample, "--customer", "acme", status=1)
+    assert f"{sample}: the file would be held: {reason}\n" in said
+    assert "\n   7  Total   x      is not an amount with decimal mark '.'\n" in said
+    assert "6 rows: 3 transactions, 1 of them refunds, 0 overridden by a later row, 3 rejected" in said
+
+
 def test_a_mistake_in_a_format_names_its_place(appliance, file):
     wrong = file('location = "Store"\ndelimeter = ";"\n', "wrong.toml")
     said = appliance.run_ctl("format", "test", file(SALES), "--format", wrong, status=1)
