@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
@@ -14,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from dorimportd.config.files import LARGEST
 from dorimportd.ctl.desk import PROBLEM, USAGE, Desk, Stopped, say, say_json
+from dorimportd.ctl.diff import diff_format
 from dorimportd.ctl.importing import opened_file
 from dorimportd.errors import HoldFile
 from dorimportd.parse.format import Format, parse_format
@@ -32,8 +34,8 @@ REJECTS_SHOWN: Final = 20
 
 def add_arguments(words: Any) -> None:
     """The word `format`."""
-    parser = words.add_parser("format", help="formats: suggest, test, list, show")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="suggest | test | list | show")
+    parser = words.add_parser("format", help="formats: suggest, test, diff, list, show")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="suggest | test | diff | list | show")
 
     suggest = verbs.add_parser("suggest", help="write a format from sample files, and say what is not sure")
     suggest.add_argument("samples", nargs="+", type=Path, metavar="SAMPLE")
@@ -49,6 +51,13 @@ def add_arguments(words: Any) -> None:
     test.add_argument("--json", action="store_true")
     test.set_defaults(command=test_format)
 
+    diff = verbs.add_parser("diff", help="what a changed format would do to the files that are there")
+    diff.add_argument("--customer", required=True, metavar="NAME")
+    diff.add_argument("--format", required=True, type=Path, metavar="FILE")
+    diff.add_argument("--days", type=days, default=90, metavar="N", help="how far back; default: 90")
+    diff.add_argument("--json", action="store_true")
+    diff.set_defaults(command=lambda desk, asked: diff_format(desk, asked, read_format(asked.format)[0]))
+
     list_ = verbs.add_parser("list", help="the formats there are, and who uses them")
     list_.add_argument("--json", action="store_true")
     list_.set_defaults(command=list_formats)
@@ -56,6 +65,13 @@ def add_arguments(words: Any) -> None:
     show = verbs.add_parser("show", help="the text of a format")
     show.add_argument("name", metavar="NAME")
     show.set_defaults(command=show_format)
+
+
+def days(text: str) -> int:
+    """A number of days that the calendar has room for."""
+    if not re.fullmatch("[0-9]{1,5}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of days")
+    return int(text)
 
 
 def suggest_format(desk: Desk, asked: argparse.Namespace) -> int:

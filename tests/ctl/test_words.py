@@ -349,3 +349,37 @@ def test_json_is_json_for_every_listing(appliance):
         ["format", "list"],
     ):
         assert isinstance(json.loads(appliance.run_ctl(*words, "--json")), list)
+
+
+def test_a_changed_format_is_tried_on_the_archive(appliance, file):
+    (appliance.folder / "formats.d" / "diff.toml").write_text(FORMAT)
+    words = ["customer", "add", "differ", "--timezone", "UTC", "--currency", "EUR", "--format", "diff"]
+    appliance.run_ctl(*words)
+    before = len(appliance.deliveries())
+    appliance.run_ctl("import", file(SALES, "one.csv"), "--customer", "differ")
+    appliance.run_ctl("import", file(SALES.replace(b"Total", b"Sum"), "two.csv"), "--customer", "differ")
+    appliance.settle(before + 2)
+    same = ["format", "diff", "--customer", "differ", "--format"]
+    told = appliance.ctl(*same, file(FORMAT, "same.toml"))
+    files = {"same": 1, "changed": 0, "newly_held": 0, "no_longer_held": 0, "held": 1, "gone": 0}
+    assert (told["files"], told["differing"]) == (files, [])
+    changed = file(FORMAT + 'aliases = { Total = ["Sum"] }\nskip = { Receipt = "A-2" }\n', "changed.toml")
+    told = appliance.ctl(*same, changed, status=1)
+    assert told["files"] == {**files, "same": 0, "changed": 1, "no_longer_held": 1, "held": 0}
+    rows = {"same": 2, "changed": 0, "newly_rejected": 0, "newly_accepted": 0, "left_out": 1}
+    assert told["rows"] == rows
+    assert told["transactions"] == {"vanish": 1, "appear": 0}
+    assert [(each["name"], each["becomes"]) for each in told["differing"]] == [
+        ("one.csv", "changed"),
+        ("two.csv", "no_longer_held"),
+    ]
+    (left_out,) = told["examples"]["left_out"]
+    assert (left_out["line"], left_out["old"]["transaction_id"], left_out["new"]) == (3, "A-2", None)
+    said = appliance.run_ctl(*same, changed, status=1)
+    assert said.startswith("2 files of the last 90 days, read as now and by changed@")
+    assert (
+        f"    delivery {before + 1} one.csv line 3: A-2 0007 -2.50 EUR 2026-07-14T09:05:43 -> left out"
+        in said
+    )
+    assert appliance.ctl(*same, changed, "--days", "0")["files"] == dict.fromkeys(files, 0)
+    assert len(appliance.deliveries()) == before + 2
