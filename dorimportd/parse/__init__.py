@@ -24,6 +24,7 @@
     identity.py   IDs, composed or generated
     readers.py    location, total, time and ID, each read from a row
     group.py      line items -> one transaction
+    torn.py       whether a file was cut off in its last row
     control.py    what may hold a file as a whole at its end
     read.py       all of it, in batches
     again.py      rows of a file once more, as they stand in it

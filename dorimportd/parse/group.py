@@ -94,9 +94,7 @@ class Groups:
         try:
             self._merge(self._group(key, row, line), row)
         except BadField:
-            self._told.add(line)
-            why = f"is of the same transaction as line {line}, which is rejected"
-            self._spoilt.setdefault(key, Spoilt("", "", why))
+            self.spoil(row, line)
             raise
 
     def finish(self) -> Iterator[Grouped]:
@@ -110,6 +108,12 @@ class Groups:
                 self._spoilt[key] = Spoilt(bad.column, bad.value, bad.rule)
             else:
                 yield Grouped(transaction, group.line, group.rows)
+
+    def spoil(self, row: Row, line: int) -> None:
+        """The *row*, which was added, is not right after all."""
+        self._told.add(line)
+        why = f"is of the same transaction as line {line}, which is rejected"
+        self._spoilt.setdefault(self.key(row), Spoilt("", "", why))
 
     @property
     def spoilt(self) -> bool:

@@ -25,14 +25,17 @@ from dorimportd.parse.group import Groups
 from dorimportd.parse.header import Header, find_header
 from dorimportd.parse.keys import NO_HEADER
 from dorimportd.parse.readers import Reader, identity_reader, location_reader, scoped, time_reader
-from dorimportd.parse.rows import RAW_CHARACTERS, Rows
+from dorimportd.parse.rows import KEPT_LINES, RAW_CHARACTERS, Rows
 from dorimportd.parse.sieve import Kind, Sieve, is_blank
+from dorimportd.parse.torn import torn, used_places
 from dorimportd.parse.total import total_reader
 from dorimportd.parse.unpack import unpacked
 from dorimportd.parse.values import RUINED_RULE, BadField, BadValue
-from dorimportd.words import Reject, TransactionRow
+from dorimportd.words import Reject, Transaction, TransactionRow
 
 EXPORT_AGAIN: Final = "Send the file as the till exported it, not opened and saved by a spreadsheet."
+
+LINE: Final = Transaction._fields.index("line")
 
 BATCH_ROWS: Final = 10_000
 BATCH_CHARACTERS: Final = 4_194_304  # of its rejects
@@ -190,6 +193,8 @@ class Converter:
         self.groups = Groups(format, columns, location, total, time, own) if format.group_by else None
         self.control = None if format.control is None else ControlRows(format.control, format, columns)
         self._damage = format.damage
+        self._dialect = format.dialect
+        self._used = used_places(format, opened.header)
         self._sieve = Sieve(format, columns, self._check_width, self.control)
 
     def convert(self, rows: Rows, batch: Batch) -> None:
@@ -199,6 +204,7 @@ class Converter:
         kind = self._sieve.kind if self._sieve.has_work else None
         groups = self.groups
         add = batch.transactions.append
+        line, row, grouped = 0, list[str](), 0
         for line, row in rows.take(BATCH_ROWS):
             placed = groups is None
             try:
@@ -214,6 +220,7 @@ class Converter:
                 if groups is not None:
                     placed = True
                     groups.add(row, line)
+                    grouped = line
                     continue
                 where = location(row)
                 units, scale, currency = total(row)
@@ -238,6 +245,21 @@ class Converter:
                 told += len(reject.raw) + len(reject.value)
                 if told > BATCH_CHARACTERS:
                     return
+        if line and rows.ends_within(line):
+            self._doubt(rows, row, line, batch, is_item=grouped == line)
+
+    def _doubt(self, rows: Rows, row: list[str], line: int, batch: Batch, *, is_item: bool) -> None:
+        """Reject the last row after all, when the file may be cut off in it."""
+        found = torn(rows.above(line, KEPT_LINES), rows.whole(line), self._dialect, self._used)
+        if found is None or not (is_item or (batch.transactions and batch.transactions[-1][LINE] == line)):
+            return
+        if is_item and self.groups is not None:
+            self.groups.spoil(row, line)
+        else:
+            batch.transactions.pop()
+        batch.rejects.append(
+            Reject(line, self._columns.names[found.place], row[found.place], found.rule, rows.raw(line))
+        )
 
     def spoilt(self, rows: Rows, groups: Groups, batch: Batch) -> None:
         """Add to *batch* those of the next 10,000 rows that their transactions take along."""

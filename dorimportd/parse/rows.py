@@ -18,6 +18,7 @@ from dorimportd.parse.decode import line_ends
 
 ROW_CHARACTERS: Final = 1_048_576
 RAW_CHARACTERS: Final = 10_000  # of a row that are told
+KEPT_LINES: Final = 100  # before those that are being read
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class Rows:
         self._begin = first  # of the next row, or of the one that is being read
         self._lines: Sequence[str] = ()  # those of the current row, and others that came with it
         self._lines_begin = first
+        self._above: Sequence[str] = ()  # lines that came before those
         self._before = first - 1
         self._reader = dialect.reader(self._feed(blocks))
 
@@ -74,6 +76,14 @@ class Rows:
         """The same uncut, with its line end."""
         return "".join(self._read_for(begin))
 
+    def ends_within(self, begin: int) -> bool:
+        """Whether the file ends in the last row, which begins on line *begin*, without a line end."""
+        return not self._read_for(begin)[-1].endswith(("\n", "\r"))
+
+    def above(self, begin: int, limit: int) -> Sequence[str]:
+        """Up to *limit* lines before line *begin*, on which the last row begins."""
+        return [*self._above, *self._lines[: begin - self._lines_begin]][-limit:]
+
     def _read_for(self, begin: int) -> Sequence[str]:
         """The lines that were read so far for the row that begins on line *begin*."""
         end = self._before + self._reader.line_num
@@ -84,6 +94,8 @@ class Rows:
             unfinished = self._lines[self._begin - self._lines_begin :]
             if sum(map(len, unfinished)) > ROW_CHARACTERS:
                 raise HoldFile(f"The row in line {self._begin} is longer than {ROW_CHARACTERS:,} characters.")
+            over = len(self._lines) - len(unfinished)
+            self._above = [*self._above, *self._lines[max(0, over - KEPT_LINES) : over]][-KEPT_LINES:]
             self._lines, self._lines_begin = [*unfinished, *block], self._begin
             yield from block
         self.ended = True
