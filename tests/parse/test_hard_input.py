@@ -5,9 +5,12 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import json
 from io import BytesIO
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dorimportd.errors import HoldFile
 from dorimportd.parse.format import parse_format
@@ -165,6 +168,43 @@ def test_times_at_the_edges(time, meant):
     )
     told = [iso(instant(row[5])) for batch in found for row in batch.transactions]
     assert told + [reject.rule for batch in found for reject in batch.rejects] == [meant]
+
+
+SIGNS = st.lists(st.sampled_from([*"a1,;|'=- é", '"', '""', "\n", "\r", "\r\n"]), max_size=8).map("".join)
+
+
+@settings(max_examples=100)
+@given(
+    st.lists(st.tuples(SIGNS, SIGNS, st.integers(-99_999, 99_999)), max_size=6),
+    st.sampled_from([(",", '"'), (";", '"'), ("\t", "'"), ("|", "'")]),
+    st.sampled_from(["\n", "\r\n", "\r"]),
+    st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]),
+    st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "cp1252"]),
+    st.booleans(),
+)
+def test_whatever_stands_beside_the_sales_in_any_dialect_they_are_right(
+    notes: list[tuple[str, str, int]],
+    signs: tuple[str, str],
+    end: str,
+    quoting: int,
+    encoding: str,
+    packed: bool,
+):
+    delimiter, quote = signs
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, delimiter=delimiter, quotechar=quote, lineterminator=end, quoting=quoting)  # type: ignore[arg-type]
+    writer.writerow(["Before", "Store", "No", "Total", "Time", "After"])
+    for number, (before, after, cents) in enumerate(notes):
+        writer.writerow([before, "7", f"R-{number}", f"{cents / 100:.2f}", NOON, after])
+    content = text.getvalue().encode(encoding)
+    more = (
+        f"delimiter = {json.dumps(delimiter)}\nquote = {json.dumps(quote)}\n"
+        f'encoding = "{encoding.removesuffix("-sig")}"\n'
+    )
+    assert outcome(gzip.compress(content) if packed else content, more) == (
+        [(f"R-{number}", f"{cents / 100:.2f}") for number, (_, _, cents) in enumerate(notes)],
+        [],
+    )
 
 
 # A file that was cut off.

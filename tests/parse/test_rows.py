@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from io import StringIO
 from itertools import pairwise
 
@@ -158,6 +159,38 @@ def test_what_the_csv_module_writes_in_any_dialect_is_read_as_it_reads_it(
     pieces = ["".join(lines[one - 1 : other - 1]) for one, other in pairwise(begins)]
     assert "".join(pieces) == text
     assert [piece.rstrip("\r\n") for piece in pieces] == [raw for _, _, raw in found]
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(SIGNS, max_size=40).map("".join),
+    st.sampled_from([",", ";", "\t", "|", " "]),
+    st.sampled_from(['"', "'", ""]),
+    st.integers(1, 5),
+)
+def test_any_text_is_read_as_the_csv_module_reads_it_unless_a_quote_is_left_open(
+    text: str, delimiter: str, quote: str, size: int
+):
+    dialect = Dialect(delimiter, quote)
+    lines = split_lines(text)
+    try:
+        found = taken(text, size, dialect)
+    except HoldFile as hold:
+        assert re.fullmatch(
+            r"The quote \(.\) that is opened in line [0-9]+ is not closed at all\.", str(hold)
+        )
+        assert is_left_open(text, dialect)
+        return
+    assert [row for _, row, _ in found] == list(dialect.reader(lines))
+    assert not is_left_open(text, dialect)
+    begins = [line for line, _, _ in found] + [len(lines) + 1]
+    pieces = ["".join(lines[one - 1 : other - 1]) for one, other in pairwise(begins)]
+    assert "".join(pieces) == text
+
+
+def is_left_open(text: str, dialect: Dialect) -> bool:
+    """Whether the csv module takes a line below for a part of the last row."""
+    return list(dialect.reader([*split_lines(f"{text}\n"), "x\n"]))[-1] != ["x"]
 
 
 @given(st.text('a,"\n', max_size=40))
