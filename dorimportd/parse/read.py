@@ -116,7 +116,8 @@ def open_rows(stream: BinaryIO, format: Format, name: str) -> Opened:
     header = header_of(opening, format)
     columns = columns_of(format, header, Surroundings(name, preamble_of(opening, header, format)))
     below = chain([opening[header.last_line :]], blocks)
-    return Opened(header, columns, Rows(below, format.dialect, header.last_line + 1))
+    used = used_places(format, header)
+    return Opened(header, columns, Rows(below, format.dialect, header.last_line + 1, used))
 
 
 def grouped(groups: Groups) -> Iterator[Batch]:

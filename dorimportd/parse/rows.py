@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
@@ -38,10 +38,19 @@ class Dialect:
 class Rows:
     """The rows of the lines in *blocks*, of which the first is line *first*.  A blank line has no fields."""
 
-    def __init__(self, blocks: Iterable[Sequence[str]], dialect: Dialect, first: int = 1) -> None:
+    def __init__(
+        self,
+        blocks: Iterable[Sequence[str]],
+        dialect: Dialect,
+        first: int = 1,
+        used: Collection[int] = (),
+    ) -> None:
         self.ended = False  # whether the last row was taken
         self.flaw = ""  # the rule that the row breaks which was taken last; empty when it breaks none
         self._dialect = dialect
+        self._used = used  # the fields that matter
+        self._stray = stray_quote(dialect)
+        self._suspect = False  # whether a quote stands in the lines of the block that may be a stray one
         self._begin = first  # of the next row, or of the one that is being read
         self._lines: Sequence[str] = ()  # those of the current row, and others that came with it
         self._lines_begin = first
@@ -63,7 +72,12 @@ class Rows:
                     raise HoldFile(not_closed(waiting, self._dialect, self._begin, "at all"))
                 begin, self._begin = self._begin, before + reader.line_num + 1
                 one_line = self._begin - begin == 1
-                self.flaw = "" if one_line else misquoted(self._read_for(begin), self._dialect)
+                if not one_line:
+                    self.flaw = misquoted(self._read_for(begin), self._dialect)
+                elif self._suspect:
+                    self.flaw = misplaced(self._read_for(begin)[0], self._dialect, self._used)
+                else:
+                    self.flaw = ""
                 yield begin, row
         except csv.Error as error:
             raise HoldFile(too_long(self._read_for(self._begin), self._dialect, self._begin)) from error
@@ -97,6 +111,7 @@ class Rows:
             over = len(self._lines) - len(unfinished)
             self._above = [*self._above, *self._lines[max(0, over - KEPT_LINES) : over]][-KEPT_LINES:]
             self._lines, self._lines_begin = [*unfinished, *block], self._begin
+            self._suspect = self._stray is not None and self._stray.search("".join(block)) is not None
             yield from block
         self.ended = True
 
@@ -114,6 +129,31 @@ def misquoted(lines: Sequence[str], dialect: Dialect) -> str:
     if re.fullmatch(rf"(?:{field}{delimiter})*+{field}[\r\n]*", "".join(lines)):
         return ""
     return f"goes over {len(lines)} lines, and a quote in it is closed in the middle of a field"
+
+
+def stray_quote(dialect: Dialect) -> re.Pattern[str] | None:
+    """Finds a quote with something on both sides of it: in a file without flaws there is hardly any."""
+    if not dialect.quote:
+        return None
+    quote, delimiter = re.escape(dialect.quote), re.escape(dialect.delimiter)
+    return re.compile(rf"(?<=[^{delimiter}\r\n]){quote}(?=[^{delimiter}{quote}\r\n])")
+
+
+def misplaced(line: str, dialect: Dialect, used: Collection[int]) -> str:
+    """The rule that a row on one *line* breaks; empty when the quotes of the *used* fields stand right.
+
+    The csv module takes "a "b" c" for a b" c", and the quotes behind a blank for a part of the text.  In a
+    field that is not read that does no harm: one that swallows others leaves the row too short.
+    """
+    quote, delimiter = re.escape(dialect.quote), re.escape(dialect.delimiter)
+    quoted = f"(?P<quoted>{quote}(?:[^{quote}]|{quote}{quote})*+{quote})?"
+    fields = re.finditer(rf"{quoted}(?P<rest>[^{delimiter}]*)(?:{delimiter}|\Z)", line)
+    for place, field in enumerate(fields):
+        rest = field["rest"].strip(" \r\n")
+        behind_blank = len(rest) > 1 and rest[0] == rest[-1] == dialect.quote
+        if place in used and (rest if field["quoted"] else behind_blank):
+            return "has a quote that stands neither at the beginning nor at the end of its field"
+    return ""
 
 
 def too_long(lines: Sequence[str], dialect: Dialect, first: int) -> str:

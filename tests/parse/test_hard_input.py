@@ -139,6 +139,25 @@ def test_ragged_rows_are_rejects_or_filled_up_as_the_format_says():
     assert outcome(file, 'ragged = "accept"\n') == (ONE_AND_TWO, [(4, "Time", "is empty")])
 
 
+STRAY = "has a quote that stands neither at the beginning nor at the end of its field"
+
+
+@pytest.mark.parametrize("field", ['"a "b" c"', '"a"b', ' "a"', '""a', '"a" b '])
+def test_a_quote_that_stands_wrong_in_a_value_is_told_and_elsewhere_does_no_harm(field):
+    file = f"Store,No,Total,Time,Note\n7,1,1.00,{NOON},{field}\n7,{field},1.00,{NOON},x\n7,2,2.00,{NOON},\n"
+    assert outcome(file) == (ONE_AND_TWO, [(3, "", STRAY)])
+
+
+@pytest.mark.parametrize(
+    ("field", "id_"), [('"a ""b"" c"', 'a "b" c'), ('5" x', '5" x'), ('"a" ', "a"), ('a"b"', 'a"b"')]
+)
+def test_a_quote_that_stands_right_is_read(field, id_):
+    assert outcome(f'{HEADER}x"y,1,1.00,{NOON}\n7,{field},2.00,{NOON}\n') == (
+        [("1", "1.00"), (id_, "2.00")],
+        [],
+    )
+
+
 def test_a_mark_within_a_line_is_told():
     file = f"{HEADER}7,\ufeff1,1.00,{NOON}\n7,2,2.00,{NOON}\n"
     assert outcome(file) == (ONE_AND_TWO[1:], [(2, "No", "holds an invisible character (U+FEFF)")])
@@ -195,6 +214,8 @@ def test_whatever_stands_beside_the_sales_in_any_dialect_they_are_right(
     writer = csv.writer(text, delimiter=delimiter, quotechar=quote, lineterminator=end, quoting=quoting)  # type: ignore[arg-type]
     writer.writerow(["Before", "Store", "No", "Total", "Time", "After"])
     for number, (before, after, cents) in enumerate(notes):
+        if quoting == csv.QUOTE_MINIMAL:  # by which the csv module does not quote each kind of line end
+            before, after = " ".join(before.splitlines()), " ".join(after.splitlines())
         writer.writerow([before, "7", f"R-{number}", f"{cents / 100:.2f}", NOON, after])
     content = text.getvalue().encode(encoding)
     more = (
