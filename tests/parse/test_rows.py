@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dorimportd.errors import HoldFile
 from dorimportd.parse.decode import split_lines
-from dorimportd.parse.rows import Dialect, Rows
+from dorimportd.parse.rows import Dialect, Rows, misplaced, stray_quote
 
 COMMA = Dialect(",", '"')
 
@@ -210,6 +210,22 @@ def is_strict(raw: str) -> bool:
     except csv.Error:
         return False
     return True
+
+
+@settings(max_examples=300)
+@given(st.text('a ,"', max_size=20))
+def test_the_first_look_at_quotes_misses_none_that_stands_wrong(line: str):
+    found = stray_quote(COMMA)
+    assert found is not None
+    (fields,) = csv.reader([f"{line}\n"])
+    # A delimiter that is quoted may hide one beside it, at which another field seems to begin.
+    if is_left_open(line, COMMA) or len(fields) != line.count(",") + 1:
+        return
+    is_wrong = bool(misplaced(f"{line}\n", COMMA, range(30)))
+    assert not is_wrong or found.search(f"x\n{line}\n") is not None
+    # The csv module, where it is strict, refuses blanks behind a quote and takes those before one.
+    if not re.search('" | "', line):
+        assert is_wrong == (not is_strict(f"{line}\n"))
 
 
 @given(st.text('a,"\r\n', max_size=40), st.integers(1, 4))
