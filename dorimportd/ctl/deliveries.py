@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from dorimportd.ctl.desk import PROBLEM, Desk, Stopped, say, say_json
 from dorimportd.ctl.moments import in_utc
+from dorimportd.ctl.rejects import rejects_csv
 from dorimportd.errors import NoSuchFile, NotAccepted, NotWaiting
 from dorimportd.report.lines import complain
 from dorimportd.report.shapes import accepted_shape, delivery_shape, reject_shape
-from dorimportd.report.tables import csv_text, table
-from dorimportd.words import Delivery, Reject, State
+from dorimportd.report.tables import table
+from dorimportd.words import Delivery, State
 
 COLUMNS: Final = [
     "sequence",
@@ -59,7 +59,9 @@ def add_arguments(words: Any) -> None:
         verb.set_defaults(command=command)
         if name == "rejects":
             verb.add_argument(
-                "--csv", action="store_true", help="the rows, with line, column and rule in front"
+                "--csv",
+                action="store_true",
+                help="the rows as they came, behind line, column and rule; to be mended and sent again",
             )
 
 
@@ -170,12 +172,12 @@ def show(desk: Desk, asked: argparse.Namespace) -> int:
 
 def rejects(desk: Desk, asked: argparse.Namespace) -> int:
     """The rows that were not imported, by line."""
-    known(desk, asked.sequence)
+    told = known(desk, asked.sequence)
+    if asked.csv:
+        return rejects_csv(desk, told)
     found = desk.store.rejects(asked.sequence)
     if asked.json:
         say_json([reject_shape(each) for each in found])
-    elif asked.csv:
-        sys.stdout.writelines(csv_text(["line", "column", "rule", "raw"], map(csv_cells, found)))
     else:
         rows = [[each.line, each.column, each.value, each.rule] for each in found]
         say(
@@ -184,10 +186,6 @@ def rejects(desk: Desk, asked: argparse.Namespace) -> int:
             else "No rejects."
         )
     return 0
-
-
-def csv_cells(reject: Reject) -> list[object]:
-    return [reject.line, reject.column, reject.rule, reject.raw]
 
 
 def retry(desk: Desk, asked: argparse.Namespace) -> int:

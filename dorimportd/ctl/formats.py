@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import json
+import re
 import sys
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from dorimportd.config.files import LARGEST
 from dorimportd.ctl.desk import PROBLEM, USAGE, Desk, Stopped, say, say_json
+from dorimportd.ctl.diff import diff_format
 from dorimportd.ctl.importing import opened_file
 from dorimportd.errors import HoldFile
 from dorimportd.parse.format import Format, parse_format
@@ -19,7 +25,7 @@ from dorimportd.toml import BadToml
 
 if TYPE_CHECKING:
     from dorimportd.parse.read import Defaults
-    from dorimportd.pipeline.rehearse import Rehearsal
+    from dorimportd.pipeline.rehearse import Rehearsal, Sample
 
 SAMPLE_BYTES: Final = 16 << 20  # of each sample that suggest looks at
 ROWS_SHOWN: Final = 10
@@ -28,8 +34,8 @@ REJECTS_SHOWN: Final = 20
 
 def add_arguments(words: Any) -> None:
     """The word `format`."""
-    parser = words.add_parser("format", help="formats: suggest, test, list, show")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="suggest | test | list | show")
+    parser = words.add_parser("format", help="formats: suggest, test, diff, list, show")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="suggest | test | diff | list | show")
 
     suggest = verbs.add_parser("suggest", help="write a format from sample files, and say what is not sure")
     suggest.add_argument("samples", nargs="+", type=Path, metavar="SAMPLE")
@@ -45,6 +51,13 @@ def add_arguments(words: Any) -> None:
     test.add_argument("--json", action="store_true")
     test.set_defaults(command=test_format)
 
+    diff = verbs.add_parser("diff", help="what a changed format would do to the files that are there")
+    diff.add_argument("--customer", required=True, metavar="NAME")
+    diff.add_argument("--format", required=True, type=Path, metavar="FILE")
+    diff.add_argument("--days", type=days, default=90, metavar="N", help="how far back; default: 90")
+    diff.add_argument("--json", action="store_true")
+    diff.set_defaults(command=lambda desk, asked: diff_format(desk, asked, read_format(asked.format)[0]))
+
     list_ = verbs.add_parser("list", help="the formats there are, and who uses them")
     list_.add_argument("--json", action="store_true")
     list_.set_defaults(command=list_formats)
@@ -52,6 +65,13 @@ def add_arguments(words: Any) -> None:
     show = verbs.add_parser("show", help="the text of a format")
     show.add_argument("name", metavar="NAME")
     show.set_defaults(command=show_format)
+
+
+def days(text: str) -> int:
+    """A number of days that the calendar has room for."""
+    if not re.fullmatch("[0-9]{1,5}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of days")
+    return int(text)
 
 
 def suggest_format(desk: Desk, asked: argparse.Namespace) -> int:
@@ -74,22 +94,19 @@ def suggest_format(desk: Desk, asked: argparse.Namespace) -> int:
 
 def test_format(desk: Desk, asked: argparse.Namespace) -> int:
     """Exit status 1 when the file would be held or a row rejected."""
-    from dorimportd.pipeline.rehearse import rehearse
+    from dorimportd.pipeline.rehearse import Sample, rehearse
 
     format, defaults = by_customer(desk, asked) if asked.customer else by_file(asked)
     with opened_file(asked.sample) as file:
-        try:
-            found = rehearse(file, format, defaults, asked.sample.name)
-        except HoldFile as reason:
-            if asked.json:
-                say_json({"summary": {"held": str(reason)}, "transactions": [], "rejects": []})
-                return PROBLEM
-            raise Stopped(f"{asked.sample}: the file would be held: {reason}") from reason
-    if asked.json:
-        say_json(rehearsal_json(found, asked.customer))
-    else:
-        say(rehearsal_text(found))
-    return PROBLEM if found.rejects else 0
+        sample = Sample(file, format, defaults, asked.sample.name)
+        found = rehearse(sample)
+        if asked.json:
+            say_rehearsal_json(sample, found, asked.customer)
+        elif found.rows or not found.held:
+            say(rehearsal_text(sample, found))
+    if found.held and not asked.json:
+        raise Stopped(f"{asked.sample}: the file would be held: {found.held}")
+    return PROBLEM if found.rejected or found.held else 0
 
 
 def by_customer(desk: Desk, asked: argparse.Namespace) -> tuple[Format, Defaults]:
@@ -101,10 +118,17 @@ def by_customer(desk: Desk, asked: argparse.Namespace) -> tuple[Format, Defaults
     customer = desk.customer(asked.customer)
     named = customer.format_for(asked.sample.name)
     if named is None:
+        patterns = ", ".join(f"{rule.files} ({rule.format.name})" for rule in customer.format_rules)
         raise Stopped(
-            f"The customer {customer.name!r} has no format for a file of the name {asked.sample.name!r}."
+            f"The customer {customer.name!r} has no format for a file of the name {asked.sample.name!r},"
+            f" so that it would be held. Formats: {patterns or 'none'}."
         )
-    return named.format, Defaults(customer.timezone, customer.currency)
+    return named.format, Defaults(customer.timezone, customer.currency, today())
+
+
+def today() -> date:
+    """A sample is read as if it were received now."""
+    return datetime.now(UTC).date()
 
 
 def by_file(asked: argparse.Namespace) -> tuple[Format, Defaults]:
@@ -119,7 +143,7 @@ def by_file(asked: argparse.Namespace) -> tuple[Format, Defaults]:
         raise Stopped(
             f'--timezone: {timezone!r} is not an IANA time zone such as "Europe/Berlin".'
         ) from error
-    return format, Defaults(timezone, currency)
+    return format, Defaults(timezone, currency, today())
 
 
 def read_format(path: Path) -> tuple[Format, str]:
@@ -135,37 +159,49 @@ def read_format(path: Path) -> tuple[Format, str]:
         raise Stopped(*map(str, error.mistakes)) from error
 
 
-def rehearsal_json(found: Rehearsal, customer: str | None) -> dict[str, Any]:
-    """The shape of `format test --json`."""
-    return {
-        "summary": found.summary(),
-        "transactions": [rehearsed_shape(each, customer) for each in found.by_line()],
-        "rejects": [reject_shape(each) for each in found.rejects],
-    }
+def say_rehearsal_json(sample: Sample, found: Rehearsal, customer: str | None) -> None:
+    """Summary, transactions and rejects for a script, a line for each, however many there are.
+
+    Of a file that would be held there are no transactions, since none of it would be stored.
+    """
+    from dorimportd.pipeline.rehearse import rejects, transactions
+
+    stored = () if found.held else transactions(sample, found)
+    sys.stdout.write(f'{{\n"summary": {json.dumps(found.summary(), indent=2, ensure_ascii=False)},\n')
+    sys.stdout.write('"transactions": ')
+    say_json_lines(rehearsed_shape(each, customer) for each in stored)
+    sys.stdout.write(',\n"rejects": ')
+    say_json_lines(map(reject_shape, rejects(sample, found) if found.rejected else ()))
+    sys.stdout.write("\n}\n")
 
 
-def rehearsal_text(found: Rehearsal) -> str:
+def say_json_lines(shapes: Iterable[dict[str, Any]]) -> None:
+    """A JSON list."""
+    separator = "["
+    for each in shapes:
+        sys.stdout.write(f"{separator}\n{json.dumps(each, ensure_ascii=False)}")
+        separator = ","
+    sys.stdout.write("[]" if separator == "[" else "\n]")
+
+
+def rehearsal_text(sample: Sample, found: Rehearsal) -> str:
     """The same for a person: first rows, sums, rejects."""
-    shapes = [
-        rehearsed_shape(each, None) for each, _ in zip(found.by_line(), range(ROWS_SHOWN), strict=False)
-    ]
+    from dorimportd.pipeline.rehearse import transactions
+
+    shapes = [rehearsed_shape(each, None) for each in islice(transactions(sample, found), ROWS_SHOWN)]
     columns = ["transaction_id", "location", "total", "currency", "local_time", "occurred_at"]
     parts = [table(columns, [[each[name] for name in columns] for each in shapes], right=["total"])]
-    if len(found.transactions) > ROWS_SHOWN:
-        parts.append(f"... and {len(found.transactions) - ROWS_SHOWN} more\n")
-    days = [(*key, each.transactions, each.total) for key, each in found.days().items()]
-    parts.append(
-        "\n"
-        + table(
-            ["day", "location", "currency", "transactions", "total"], days, right=["transactions", "total"]
-        )
-    )
+    if found.sums.transactions > ROWS_SHOWN:
+        parts.append(f"... and {found.sums.transactions - ROWS_SHOWN} more\n")
+    days = [list(each.values()) for each in found.summary()["days"]]
+    headings = ["day", "location", "currency", "transactions", "total"]
+    parts.append("\n" + table(headings, days, right=["transactions", "total"]))
     parts.append("\n" + summary_line(found))
-    if found.rejects:
+    if found.rejected:
         rows = [[each.line, each.column, each.value, each.rule] for each in found.rejects[:REJECTS_SHOWN]]
         parts.append("\n\n" + table(["line", "column", "value", "rule"], rows, right=["line"]).rstrip("\n"))
-        if len(found.rejects) > REJECTS_SHOWN:
-            parts.append(f"\n... and {len(found.rejects) - REJECTS_SHOWN} more")
+        if found.rejected > REJECTS_SHOWN:
+            parts.append(f"\n... and {found.rejected - REJECTS_SHOWN} more; --json has all of them")
     return "".join(parts)
 
 
@@ -174,10 +210,10 @@ def summary_line(found: Rehearsal) -> str:
     summary = found.summary()
     period = f", from {summary['first']} to {summary['last']}" if summary["first"] else ""
     skipped = f", {found.skipped} more left out by the format" if found.skipped else ""
-    withdrawn = f", {found.withdrawn} withdrawn" if found.withdrawn else ""
+    withdrawn = f", {found.sums.withdrawn} withdrawn" if found.sums.withdrawn else ""
     return (
-        f"{found.rows} rows: {len(found.transactions)} transactions, {found.refunds} of them refunds, "
-        f"{found.duplicates} overridden by a later row{withdrawn}, {len(found.rejects)} rejected"
+        f"{found.rows} rows: {summary['transactions']} transactions, {summary['refunds']} of them refunds, "
+        f"{summary['duplicates']} overridden by a later row{withdrawn}, {found.rejected} rejected"
         f"{skipped}{period}"
     )
 

@@ -298,7 +298,9 @@ def plan_for(envelope: Envelope, settings: Settings) -> Plan:
             "set one in the customer's file, then retry."
         )
     tag = f"{named.name}@{named.format.digest}"
-    return Plan(tag, named.format, Defaults(customer.timezone, customer.currency))
+    return Plan(
+        tag, named.format, Defaults(customer.timezone, customer.currency, envelope.received_at.date())
+    )
 
 
 def import_threads(settings: Settings) -> int:

@@ -7,6 +7,7 @@
     format.py     the language in which a file's layout is written; keys.py what its single keys may say
     unpack.py     what is in a compressed file; bombs refused
     decode.py     bytes -> physical lines, or why they are not text
+    foreign.py    what a file is instead; mixed.py which of its lines are in another encoding
     rows.py       physical lines -> rows that know their lines
     lanes.py      which text is read row by row, and which by whole columns: fast.py, with bulk.py
     header.py     which line names the columns, and which of them are meant; naming.py by which names
@@ -24,8 +25,10 @@
     identity.py   IDs, composed or generated
     readers.py    location, total, time and ID, each read from a row
     group.py      line items -> one transaction
+    torn.py       whether a file was cut off in its last row
     control.py    what may hold a file as a whole at its end
     read.py       all of it, in batches
+    again.py      rows of a file once more, as they stand in it
     builtin/      formats of well-known tills
     clues.py      what a sample file gives away about its layout
     roles.py      which of its columns may be what, and how its values may be read

@@ -110,9 +110,7 @@ class Groups:
             else:
                 self._merge(group, row)
         except BadField:
-            self._told.add(line)
-            why = f"is of the same transaction as line {line}, which is rejected"
-            self._spoilt.setdefault(key, Spoilt("", "", why))
+            self.spoil(row, line)
             raise
 
     def finish(self) -> Iterator[Grouped]:
@@ -126,6 +124,12 @@ class Groups:
                 self._spoilt[key] = Spoilt(bad.column, bad.value, bad.rule)
             else:
                 yield Grouped(transaction, group.line, group.rows)
+
+    def spoil(self, row: Row, line: int) -> None:
+        """The *row*, which was added, is not right after all."""
+        self._told.add(line)
+        why = f"is of the same transaction as line {line}, which is rejected"
+        self._spoilt.setdefault(self.key(row), Spoilt("", "", why))
 
     @property
     def spoilt(self) -> bool:

@@ -26,6 +26,7 @@ class Header:
     names: tuple[str, ...]  # as the file writes them, without the blanks around them
     last_line: int  # on which the header ends
     places: Mapping[str, int]  # by folded name, where the names are that the format uses
+    first_line: int = 1  # on which it begins; what stands above it is the preamble
 
     @property
     def width(self) -> int:
@@ -53,7 +54,8 @@ def find_header(
             if last_line > first_line and (flaw := misquoted(lines[first_line - 1 : last_line], dialect)):
                 raise HoldFile(f"The header in line {first_line} {flaw}.")
             names = tuple(name.strip() for name in row)
-            return Header(names, last_line, {name: found.index(name) for name in needed})
+            places = {name: found.index(name) for name in needed}
+            return Header(names, last_line, places, first_line)
     return None
 
 

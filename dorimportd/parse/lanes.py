@@ -13,12 +13,12 @@ row.  A small file never gets as far as the fast lane, nor is what it needs impo
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from dorimportd.parse.decode import split_lines
-from dorimportd.parse.rows import Dialect, Rows
+from dorimportd.parse.rows import KEPT_LINES, Dialect, Rows
 
 # Between any two characters so far apart stands the end of a line, in a piece that is plain: csv's longest
 # field is longer than twice that.
@@ -35,12 +35,16 @@ class Piece:
     @property
     def count(self) -> int:
         """Of lines."""
-        return self.text.count("\n") + (not self.text.endswith("\n"))
+        return self.text.count("\n")
 
     def chosen(self, numbers: Iterable[int]) -> dict[int, str]:
         """The lines of these *numbers*."""
         lines = self.text.split("\n")
         return {number: lines[number - self.first] for number in numbers}
+
+    def last_lines(self) -> list[str]:
+        """Some of them, with their ends."""
+        return [f"{line}\n" for line in self.text.rsplit("\n", KEPT_LINES + 1)[-KEPT_LINES - 1 : -1]]
 
     def rows(self, dialect: Dialect) -> Rows:
         """All of them, for the reference lane."""
@@ -58,6 +62,7 @@ class Below(NamedTuple):
     first: int  # number of the first of these
     texts: Iterator[str]  # that follow, each up to the end of a line
     dialect: Dialect
+    used: Collection[int]  # places in a row that matter
 
 
 class Lanes:
@@ -67,10 +72,11 @@ class Lanes:
     """
 
     def __init__(self, below: Below, is_quick: Callable[[], bool]) -> None:
-        self._opening, self._line, self._texts, self._dialect = below
+        self._opening, self._line, self._texts, self._dialect, self._used = below
         self._is_quick = is_quick
         self._text: str | None = ""  # that comes next; None at the end
         self._rows: Rows | None = None
+        self._above: list[str] = []  # some lines before the next
 
     def __iter__(self) -> Iterator[Rows | Piece]:
         """Rows are to be taken to their end before the next is asked for."""
@@ -79,6 +85,7 @@ class Lanes:
             if self._is_quick() and is_plain(self._text, self._dialect):
                 piece = Piece(self._line, self._text)
                 yield piece
+                self._above = [*self._above, *piece.last_lines()][-KEPT_LINES:]
                 self._line += piece.count
                 self._text = next(self._texts, None)
             else:
@@ -86,7 +93,7 @@ class Lanes:
 
     def _slowly(self, lines: Sequence[str]) -> Rows:
         """Rows that begin with *lines*."""
-        self._rows = Rows(self._blocks(lines), self._dialect, self._line)
+        self._rows = Rows(self._blocks(lines), self._dialect, self._line, self._used, self._above)
         return self._rows
 
     def _blocks(self, lines: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -96,6 +103,7 @@ class Lanes:
         while (text := next(self._texts, None)) is not None:
             if self._rows.is_between_rows and self._is_quick() and is_plain(text, self._dialect):
                 self._line = self._rows.next_line
+                self._above = self._rows.last_lines
                 self._text = text
                 return
             yield split_lines(text)
@@ -103,7 +111,9 @@ class Lanes:
 
 
 def is_plain(text: str, dialect: Dialect) -> bool:
-    """Whether each line of *text*, which begins with a row, is surely a row."""
+    """Whether each line of *text*, which begins with a row, is surely a row, and a whole one."""
+    if not ends_line(text):
+        return False
     if "\r" in text and text.count("\r") != text.count("\r\n"):
         return False
     places = range(0, len(text) - LINE_CHARACTERS, LINE_CHARACTERS)
@@ -114,6 +124,10 @@ def is_plain(text: str, dialect: Dialect) -> bool:
     from dorimportd.parse.bulk import all_match
 
     return all_match(text, dialect.quote, well_quoted(dialect))
+
+
+def ends_line(text: str) -> bool:
+    return text.endswith(("\n", "\r"))
 
 
 def well_quoted(dialect: Dialect) -> str:

@@ -9,6 +9,11 @@ the format; else the customer's.  Then:
                                               as if they had not been changed yet
     ends in Z                                 that instant, at the offset that the place then has
 
+A sale is not told before it is made.  A date more than two days after the delivery was received, which leaves
+room for any time zone and a clock that is a little wrong, is a reject, unless the format says itself what its
+latest date is.  This hangs on when the bytes came and not on now, so that a later import of the same delivery
+comes to the same.
+
 A million rows have a thousand dates and 86,400 times of the day, so each half of a text is read once.
 """
 
@@ -54,6 +59,8 @@ CLOCKS_KEPT: Final = 100_000  # more than a day has seconds
 Day = tuple[int, int | None, int]
 TimeOfDay = tuple[int, int | str]
 
+FUTURE: Final = timedelta(days=2)
+
 Dates = tuple[date | None, date | None]  # the first and the last that are plausible
 
 
@@ -71,11 +78,13 @@ class Moments:
         second: bool = False,
         shift: bool = False,
         dates: Dates = (None, None),
+        received: date | None = None,
     ) -> None:
         self._patterns = patterns
         self._zone = zone
         self._second = second  # of two times that look alike
         self._dates = dates
+        self._received = received if dates[1] is None else None
         self._shift = shift  # a time that is skipped, rather than refuse it
         # Halves of texts of the first pattern.  Put together they always make a text that fits it, and so
         # no other pattern is to be asked.
@@ -154,6 +163,8 @@ class Moments:
             raise BadValue(f"is before {earliest}, the earliest date of the format")
         if latest is not None and day > latest:
             raise BadValue(f"is after {latest}, the latest date of the format")
+        if self._received is not None and day > self._received + FUTURE:
+            raise BadValue(f"lies in the future: the file was received on {self._received}")
 
     def _day(self, pattern: Pattern, half: str) -> Day:
         """The date in the first half of a text."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from itertools import chain, islice
 from operator import itemgetter
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
@@ -26,29 +27,32 @@ from dorimportd.parse.header import Header, find_header
 from dorimportd.parse.keys import NO_HEADER
 from dorimportd.parse.lanes import Below, Lanes, Piece
 from dorimportd.parse.readers import Reader, Readers, identity_reader, location_reader, scoped, time_reader
-from dorimportd.parse.rows import RAW_CHARACTERS, ChosenRows, Rows, Taken
+from dorimportd.parse.rows import KEPT_LINES, RAW_CHARACTERS, ChosenRows, Rows, Taken
 from dorimportd.parse.sieve import Kind, Sieve, is_blank
+from dorimportd.parse.torn import torn, used_places
 from dorimportd.parse.total import total_reader
 from dorimportd.parse.unpack import unpacked
 from dorimportd.parse.values import RUINED_RULE, BadField, BadValue
-from dorimportd.words import Reject, TransactionRow, withdrawal
-
-EXPORT_AGAIN: Final = "Send the file as the till exported it, not opened and saved by a spreadsheet."
+from dorimportd.words import Reject, Transaction, TransactionRow, withdrawal
 
 if TYPE_CHECKING:  # what it needs takes a while to import
     from dorimportd.parse.fast import FastLane
 
-LINE: Final = itemgetter(7)  # of a TransactionRow
+EXPORT_AGAIN: Final = "Send the file as the till exported it, not opened and saved by a spreadsheet."
+
+LINE: Final = Transaction._fields.index("line")
+
 BATCH_ROWS: Final = 10_000
 BATCH_CHARACTERS: Final = 4_194_304  # of its rejects
 
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What holds where the format says nothing: the customer's."""
+    """What holds where the format says nothing: the customer's, and the delivery's."""
 
     timezone: str  # IANA
     currency: str  # ISO 4217
+    received: date | None = None  # in UTC; a sale long after that is none, see moment.py
 
 
 @dataclass(slots=True)
@@ -104,9 +108,7 @@ def batches(
         yield from grouped(converter.groups)
         if converter.groups.spoilt:
             again = open_rows(stream, format, name)
-            rows = next(iter(Lanes(again.below, lambda: False)))
-            assert isinstance(rows, Rows)
-            yield from taken_along(Converter(format, again, defaults), rows, converter.groups)
+            yield from taken_along(Converter(format, again, defaults), again.all_rows(), converter.groups)
 
 
 def converted(converter: Converter, rows: Rows) -> Iterator[Batch]:
@@ -126,6 +128,12 @@ class Opened(NamedTuple):
     columns: Columns
     below: Below
 
+    def all_rows(self) -> Rows:
+        """One by one; asked for once, and not together with lanes."""
+        rows = next(iter(Lanes(self.below, lambda: False)))
+        assert isinstance(rows, Rows)
+        return rows
+
 
 def open_rows(stream: BinaryIO, format: Format, name: str) -> Opened:
     """The file in *stream* from its beginning.  Raises HoldFile."""
@@ -133,7 +141,8 @@ def open_rows(stream: BinaryIO, format: Format, name: str) -> Opened:
     opening = split_lines(next(texts, ""))
     header = header_of(opening, format)
     columns = columns_of(format, header, Surroundings(name, preamble_of(opening, header, format)))
-    below = Below(opening[header.last_line :], header.last_line + 1, texts, format.dialect)
+    used = used_places(format, header)
+    below = Below(opening[header.last_line :], header.last_line + 1, texts, format.dialect, used)
     return Opened(header, columns, below)
 
 
@@ -203,7 +212,7 @@ class Converter:
         self._width = columns.width if self._header else None  # without a header that of the first row
         location = location_reader(format, columns)
         total = total_reader(format, columns, defaults.currency)
-        time = time_reader(format, columns, defaults.timezone)
+        time = time_reader(format, columns, defaults.timezone, defaults.received)
         own = identity_reader(format, columns)
         is_scoped = format.unique_per == "location"
         identity = scoped(own, location) if is_scoped else own
@@ -224,6 +233,7 @@ class Converter:
         self._fast: FastLane | None = None
         one_by_one = self.groups is not None or columns.watchers
         self._may_be_quick = not one_by_one and (format.delimiter + format.quote).isascii()
+        self._used = used_places(format, opened.header)
 
     @property
     def is_quick(self) -> bool:
@@ -245,7 +255,7 @@ class Converter:
             rest = ChosenRows(piece.chosen(found.left), self._dialect)
             while not rest.ended:
                 self.convert(rest, batch)
-            batch.transactions.sort(key=LINE)
+            batch.transactions.sort(key=itemgetter(LINE))
         return batch
 
     def convert(self, rows: Taken, batch: Batch) -> None:
@@ -256,6 +266,7 @@ class Converter:
         groups = self.groups
         withdraws = False
         add = batch.transactions.append
+        line, row, grouped = 0, list[str](), 0
         for line, row in rows.take(BATCH_ROWS):
             placed = groups is None
             try:
@@ -272,6 +283,7 @@ class Converter:
                 if groups is not None:
                     placed = True
                     groups.add(row, line, withdraws=withdraws)
+                    grouped = line
                     continue
                 if withdraws:
                     add(withdrawal(self._withdrawn(row), line))
@@ -299,6 +311,21 @@ class Converter:
                 told += len(reject.raw) + len(reject.value)
                 if told > BATCH_CHARACTERS:
                     return
+        if line and isinstance(rows, Rows) and rows.ends_within(line):
+            self._doubt(rows, row, line, batch, is_item=grouped == line)
+
+    def _doubt(self, rows: Rows, row: list[str], line: int, batch: Batch, *, is_item: bool) -> None:
+        """Reject the last row after all, when the file may be cut off in it."""
+        found = torn(rows.above(line, KEPT_LINES), rows.whole(line), self._dialect, self._used)
+        if found is None or not (is_item or (batch.transactions and batch.transactions[-1][LINE] == line)):
+            return
+        if is_item and self.groups is not None:
+            self.groups.spoil(row, line)
+        else:
+            batch.transactions.pop()
+        batch.rejects.append(
+            Reject(line, self._columns.names[found.place], row[found.place], found.rule, rows.raw(line))
+        )
 
     def spoilt(self, rows: Rows, groups: Groups, batch: Batch) -> None:
         """Add to *batch* those of the next 10,000 rows that their transactions take along."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, tzinfo
+from datetime import UTC, date, tzinfo
 from operator import itemgetter
 from typing import Final, Generic, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
@@ -100,17 +100,21 @@ def location_reader(format: Format, columns: Columns) -> Reader[str]:
     return Reader(lambda row: locations[row[place]], (place,), (check,))
 
 
-def time_reader(format: Format, columns: Columns, timezone: str) -> Reader[tuple[int, int]]:
-    """Instant and offset; *timezone* is that of the customer."""
+def time_reader(
+    format: Format, columns: Columns, timezone: str, received: date | None = None
+) -> Reader[tuple[int, int]]:
+    """Instant and offset; *timezone* is that of the customer, *received* the day of the delivery."""
     if isinstance(format.timezone, Source):
-        return zoned_reader(format, columns, columns.place(format.timezone))
-    return local_reader(format, columns, ZoneInfo(format.timezone or timezone))
+        return zoned_reader(format, columns, columns.place(format.timezone), received)
+    return local_reader(format, columns, ZoneInfo(format.timezone or timezone), received)
 
 
-def zoned_reader(format: Format, columns: Columns, zone_place: int) -> Reader[tuple[int, int]]:
+def zoned_reader(
+    format: Format, columns: Columns, zone_place: int, received: date | None
+) -> Reader[tuple[int, int]]:
     """The same where each row tells its zone."""
-    by_zone = Memo(lambda text: local_reader(format, columns, zone_of(text)), ZONES_KEPT)
-    any_zone = local_reader(format, columns, UTC)
+    by_zone = Memo(lambda text: local_reader(format, columns, zone_of(text), received), ZONES_KEPT)
+    any_zone = local_reader(format, columns, UTC, received)
 
     def read(row: Row) -> tuple[int, int]:
         return by_zone[row[zone_place]].read(row)
@@ -119,7 +123,9 @@ def zoned_reader(format: Format, columns: Columns, zone_place: int) -> Reader[tu
     return Reader(read, any_zone.places, (*checks, Check(any_zone.places, read)), also=(zone_place,))
 
 
-def local_reader(format: Format, columns: Columns, zone: tzinfo) -> Reader[tuple[int, int]]:
+def local_reader(
+    format: Format, columns: Columns, zone: tzinfo, received: date | None
+) -> Reader[tuple[int, int]]:
     """The same where all rows are of one zone."""
     patterns = [pattern_of(text) for text in format.time_format]
     moments = Moments(
@@ -128,6 +134,7 @@ def local_reader(format: Format, columns: Columns, zone: tzinfo) -> Reader[tuple
         second=format.dst_overlap == "second",
         shift=format.dst_gap == "shift",
         dates=(format.earliest, format.latest),
+        received=received,
     )
     places = tuple(columns.place(source) for source in format.time)
     if len(places) == 1:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, Protocol
@@ -18,6 +18,7 @@ from dorimportd.parse.decode import line_ends
 
 ROW_CHARACTERS: Final = 1_048_576
 RAW_CHARACTERS: Final = 10_000  # of a row that are told
+KEPT_LINES: Final = 100  # before those that are being read
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +74,24 @@ class ChosenRows:
 class Rows:
     """The rows of the lines in *blocks*, of which the first is line *first*.  A blank line has no fields."""
 
-    def __init__(self, blocks: Iterable[Sequence[str]], dialect: Dialect, first: int = 1) -> None:
+    def __init__(
+        self,
+        blocks: Iterable[Sequence[str]],
+        dialect: Dialect,
+        first: int = 1,
+        used: Collection[int] = (),
+        above: Sequence[str] = (),
+    ) -> None:
         self.ended = False  # whether the last row was taken
         self.flaw = ""  # the rule that the row breaks which was taken last; empty when it breaks none
         self._dialect = dialect
+        self._used = used  # the fields that matter
+        self._stray = stray_quote(dialect)
+        self._suspect = False  # whether a quote stands in the lines of the block that may be a stray one
         self._begin = first  # of the next row, or of the one that is being read
         self._lines: Sequence[str] = ()  # those of the current row, and others that came with it
         self._lines_begin = first
+        self._above = above  # lines that came before those
         self._before = first - 1
         self._reader = dialect.reader(self._feed(blocks))
 
@@ -107,14 +119,36 @@ class Rows:
                     raise HoldFile(not_closed(waiting, self._dialect, self._begin, "at all"))
                 begin, self._begin = self._begin, before + reader.line_num + 1
                 one_line = self._begin - begin == 1
-                self.flaw = "" if one_line else misquoted(self._read_for(begin), self._dialect)
+                if not one_line:
+                    self.flaw = misquoted(self._read_for(begin), self._dialect)
+                elif self._suspect:
+                    self.flaw = misplaced(self._read_for(begin)[0], self._dialect, self._used)
+                else:
+                    self.flaw = ""
                 yield begin, row
         except csv.Error as error:
             raise HoldFile(too_long(self._read_for(self._begin), self._dialect, self._begin)) from error
 
     def raw(self, begin: int) -> str:
         """The last row, which begins on line *begin*, as it stands in the file, cut when it is long."""
-        return "".join(self._read_for(begin))[: RAW_CHARACTERS + 2].rstrip("\r\n")[:RAW_CHARACTERS]
+        return self.whole(begin)[: RAW_CHARACTERS + 2].rstrip("\r\n")[:RAW_CHARACTERS]
+
+    def whole(self, begin: int) -> str:
+        """The same uncut, with its line end."""
+        return "".join(self._read_for(begin))
+
+    def ends_within(self, begin: int) -> bool:
+        """Whether the file ends in the last row, which begins on line *begin*, without a line end."""
+        return not self._read_for(begin)[-1].endswith(("\n", "\r"))
+
+    def above(self, begin: int, limit: int) -> Sequence[str]:
+        """Up to *limit* lines before line *begin*, on which the last row begins."""
+        return [*self._above, *self._lines[: begin - self._lines_begin]][-limit:]
+
+    @property
+    def last_lines(self) -> list[str]:
+        """Some of those that were read last."""
+        return [*self._above, *self._lines][-KEPT_LINES:]
 
     def _read_for(self, begin: int) -> Sequence[str]:
         """The lines that were read so far for the row that begins on line *begin*."""
@@ -126,7 +160,10 @@ class Rows:
             unfinished = self._lines[self._begin - self._lines_begin :]
             if sum(map(len, unfinished)) > ROW_CHARACTERS:
                 raise HoldFile(f"The row in line {self._begin} is longer than {ROW_CHARACTERS:,} characters.")
+            over = len(self._lines) - len(unfinished)
+            self._above = [*self._above, *self._lines[max(0, over - KEPT_LINES) : over]][-KEPT_LINES:]
             self._lines, self._lines_begin = [*unfinished, *block], self._begin
+            self._suspect = self._stray is not None and self._stray.search("".join(block)) is not None
             yield from block
         self.ended = True
 
@@ -144,6 +181,37 @@ def misquoted(lines: Sequence[str], dialect: Dialect) -> str:
     if re.fullmatch(rf"(?:{field}{delimiter})*+{field}[\r\n]*", "".join(lines)):
         return ""
     return f"goes over {len(lines)} lines, and a quote in it is closed in the middle of a field"
+
+
+def stray_quote(dialect: Dialect) -> re.Pattern[str] | None:
+    """Finds quotes that may stand wrong: in a file without flaws there are hardly any.
+
+    These are an odd number of them with something on both sides, as doubled ones are even; and an even
+    number at the beginning of a field, where another opens it.
+    """
+    if not dialect.quote:
+        return None
+    quote, ends = re.escape(dialect.quote), rf"{re.escape(dialect.delimiter)}\r\n"
+    odd, even = f"(?<=[^{ends}{quote}]{quote})", f"(?<![^{ends}]{quote}){quote}"
+    # A quote goes first, so that it is what is looked for; what stands before it is asked then.
+    return re.compile(f"{quote}(?:{odd}|{even})(?:{quote}{quote})*+(?=[^{ends}{quote}])")
+
+
+def misplaced(line: str, dialect: Dialect, used: Collection[int]) -> str:
+    """The rule that a row on one *line* breaks; empty when the quotes of the *used* fields stand right.
+
+    The csv module takes "a "b" c" for a b" c", and the quotes behind a blank for a part of the text.  In a
+    field that is not read that does no harm: one that swallows others leaves the row too short.
+    """
+    quote, delimiter = re.escape(dialect.quote), re.escape(dialect.delimiter)
+    quoted = f"(?P<quoted>{quote}(?:[^{quote}]|{quote}{quote})*+{quote})?"
+    fields = re.finditer(rf"{quoted}(?P<rest>[^{delimiter}]*)(?:{delimiter}|\Z)", line)
+    for place, field in enumerate(fields):
+        rest = field["rest"].strip(" \r\n")
+        behind_blank = len(rest) > 2 and rest[0] == rest[-1] == dialect.quote != rest[1]
+        if place in used and (rest if field["quoted"] else behind_blank):
+            return "has a quote that stands neither at the beginning nor at the end of its field"
+    return ""
 
 
 def too_long(lines: Sequence[str], dialect: Dialect, first: int) -> str:

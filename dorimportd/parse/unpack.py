@@ -13,7 +13,8 @@ import zlib
 from typing import IO, BinaryIO, Final, cast
 
 from dorimportd.errors import HoldFile
-from dorimportd.parse.decode import OFFICE, Readable
+from dorimportd.parse.decode import Readable
+from dorimportd.parse.foreign import OFFICE
 
 GZIP: Final = b"\x1f\x8b"
 ZIP: Final = b"PK\x03\x04"

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 # A spreadsheet runs what begins like this; a number with a sign is none of it.
-FORMULA: Final = re.compile(r"[=@\t\r]|[+-](?!\d[\d.,]*\Z)")
+FORMULA: Final = re.compile(r"[\t\r\n]|\s*(?:[=@]|[+-](?!\d[\d.,]*\s*\Z))")
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, right: Iterable[str] = ()) -> str:

@@ -126,8 +126,24 @@ def test_rejects_say_line_column_value_and_rule(appliance):
         "raw": "0012;=cmd|1;12,50;2026-07-14 10:31:00",
     }
     assert appliance.ctl("delivery", "rejects", "2") == []
-    rows = list(csv.reader(io.StringIO(appliance.run_ctl("delivery", "rejects", "1", "--csv"))))
-    assert rows == [["line", "column", "rule", "raw"], ["5", "Total", reject["rule"], reject["raw"]]]
+
+
+def test_rejects_as_csv_are_mended_and_sent_again(appliance, file):
+    again = appliance.run_ctl("delivery", "rejects", "1", "--csv")
+    assert again == (
+        "line;column;rule;Store;Receipt;Total;Time\n"
+        "5;Total;is not an amount with decimal mark '.';0012;\u00a0=cmd|1;12,50;2026-07-14 10:31:00\n"
+    )
+    tried = file(again.replace("12,50", "-12.50"), "mended.csv")
+    told = appliance.ctl("format", "test", tried, "--customer", "acme")
+    assert [(each["transaction_id"], each["total"]) for each in told["transactions"]] == [
+        ("=cmd|1", "-12.50")
+    ]
+
+
+def test_a_delivery_without_rows_to_mend_says_so(appliance):
+    said = appliance.run_ctl("delivery", "rejects", "2", "--csv", status=1)
+    assert said.startswith("Delivery 2 is held as a whole, and no row of it alone: The header in line 1 ")
 
 
 def test_transactions_have_the_agreed_fields_and_are_exact(appliance):
@@ -218,6 +234,21 @@ def test_the_format_of_a_customer_is_tried(appliance, file):
     assert [each["customer"] for each in told["transactions"]] == ["acme"] * 3
     said = appliance.run_ctl("format", "test", file(b"%PDF-1.4\n"), "--customer", "acme", status=1)
     assert "the file would be held: The file is a PDF document" in said
+
+
+def test_a_file_that_would_be_held_for_its_rejects_is_shown_with_them(appliance, file):
+    sample = file(SALES + b"0012;B-9;x;2026-07-14 10:31:01\n" * 3)
+    told = appliance.ctl("format", "test", sample, "--customer", "acme", status=1)
+    reason = (
+        "3 of 6 rows would be rejected, more than 5 %; the first in line 5:"
+        " `Total` `x` is not an amount with decimal mark '.'."
+    )
+    assert (told["summary"]["held"], told["transactions"]) == (reason, [])
+    assert [each["line"] for each in told["rejects"]] == [5, 6, 7]
+    said = appliance.run_ctl("format", "test", sample, "--customer", "acme", status=1)
+    assert f"{sample}: the file would be held: {reason}\n" in said
+    assert "\n   7  Total   x      is not an amount with decimal mark '.'\n" in said
+    assert "6 rows: 3 transactions, 1 of them refunds, 0 overridden by a later row, 3 rejected" in said
 
 
 def test_a_mistake_in_a_format_names_its_place(appliance, file):
@@ -361,3 +392,37 @@ def test_only_what_is_held_can_be_released(appliance):
     assert appliance.run_ctl("delivery", "release", "99", status=1) == "There is no delivery 99.\n"
     told = appliance.ctl("delivery", "retry", "1")
     assert (told["sequence"], list(told)) == (1, DELIVERY)
+
+
+def test_a_changed_format_is_tried_on_the_archive(appliance, file):
+    (appliance.folder / "formats.d" / "diff.toml").write_text(FORMAT)
+    words = ["customer", "add", "differ", "--timezone", "UTC", "--currency", "EUR", "--format", "diff"]
+    appliance.run_ctl(*words)
+    before = len(appliance.deliveries())
+    appliance.run_ctl("import", file(SALES, "one.csv"), "--customer", "differ")
+    appliance.run_ctl("import", file(SALES.replace(b"Total", b"Sum"), "two.csv"), "--customer", "differ")
+    appliance.settle(before + 2)
+    same = ["format", "diff", "--customer", "differ", "--format"]
+    told = appliance.ctl(*same, file(FORMAT, "same.toml"))
+    files = {"same": 1, "changed": 0, "newly_held": 0, "no_longer_held": 0, "held": 1, "gone": 0}
+    assert (told["files"], told["differing"]) == (files, [])
+    changed = file(FORMAT + 'aliases = { Total = ["Sum"] }\nskip = { Receipt = "A-2" }\n', "changed.toml")
+    told = appliance.ctl(*same, changed, status=1)
+    assert told["files"] == {**files, "same": 0, "changed": 1, "no_longer_held": 1, "held": 0}
+    rows = {"same": 2, "changed": 0, "newly_rejected": 0, "newly_accepted": 0, "left_out": 1}
+    assert told["rows"] == rows
+    assert told["transactions"] == {"vanish": 1, "appear": 0}
+    assert [(each["name"], each["becomes"]) for each in told["differing"]] == [
+        ("one.csv", "changed"),
+        ("two.csv", "no_longer_held"),
+    ]
+    (left_out,) = told["examples"]["left_out"]
+    assert (left_out["line"], left_out["old"]["transaction_id"], left_out["new"]) == (3, "A-2", None)
+    said = appliance.run_ctl(*same, changed, status=1)
+    assert said.startswith("2 files of the last 90 days, read as now and by changed@")
+    assert (
+        f"    delivery {before + 1} one.csv line 3: A-2 0007 -2.50 EUR 2026-07-14T09:05:43 -> left out"
+        in said
+    )
+    assert appliance.ctl(*same, changed, "--days", "0")["files"] == dict.fromkeys(files, 0)
+    assert len(appliance.deliveries()) == before + 2

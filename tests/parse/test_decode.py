@@ -79,6 +79,54 @@ def test_an_accented_letter_beside_a_plain_one_says_that_a_file_is_not_utf_8(tex
     assert "".join(lines(file.encode("cp1252"), "cp1252")) == file
 
 
+KOELN = "Köln".encode()
+WESTERN = "Köln".encode("cp1252")
+
+
+@pytest.mark.parametrize(
+    ("of_file", "encoding", "which"),
+    [
+        ([b"a", KOELN, WESTERN, KOELN, WESTERN], "utf-8", "Lines 3 and 5 are not UTF-8, but line 2 is UTF-8"),
+        (
+            [b"a", WESTERN, KOELN, b"b", "9 €".encode()],
+            "cp1252",
+            "Lines 3 and 5 are UTF-8, but line 2 is cp1252",
+        ),
+        ([b"a", WESTERN, "KÖLN".encode()], "latin-1", "Line 3 is UTF-8, but line 2 is Latin-1"),
+        (["新宿店".encode("cp932"), "渋谷駅前店".encode()], "cp932", "Line 2 is UTF-8, but line 1 is cp932"),
+        (
+            [*[WESTERN] * 7, KOELN],
+            "utf-8",
+            "Lines 1, 2, 3, 4, 5 and 2 more are not UTF-8, but line 8 is UTF-8",
+        ),
+    ],
+)
+def test_a_file_of_several_encodings_is_held_with_its_lines(of_file, encoding, which):
+    end = ": the file was put together from several encodings. Export it in one."
+    for sign in (b"\n", b"\r", b"\r\n"):
+        assert held(sign.join(of_file), encoding) == which + end
+    far = [b"x" * 99] * 6_000
+    assert held(b"\n".join([*of_file, *far]), encoding) == which + end
+
+
+def test_a_line_in_another_encoding_is_found_far_behind_the_others():
+    far = [b"x" * 99] * 6_000
+    assert held(b"\n".join([KOELN, *far, WESTERN])).startswith(
+        "Line 6002 is not UTF-8, but line 1 is UTF-8: "
+    )
+    assert held(b"\n".join([WESTERN, *far, KOELN]), "cp1252").startswith("Line 6002 is UTF-8, but line 1 is ")
+
+
+def test_a_byte_order_mark_at_the_beginning_of_a_line_is_no_text():
+    for encoding in ("utf-8", "utf-16-le", "utf-16-be"):
+        mark = "\ufeff".encode(encoding)
+        for end in ("\n", "\r", "\r\n"):
+            file = mark + f"é{end}".encode(encoding) + mark + f"é\ufeff{end}{end}".encode(encoding)
+            assert lines(file, encoding) == [f"é{end}", f"é\ufeff{end}", end]
+    block = ("x" * (BLOCK_BYTES - 1) + "\n\ufeffé\n").encode()
+    assert lines(block)[1] == "é\n"
+
+
 def test_line_ends_of_all_kinds_are_kept_and_nothing_else_ends_a_line():
     text = "a\nb\r\nc\rd\x0be\x0cf\x85g\u2028h\r\r\ni"
     assert lines(text.encode()) == ["a\n", "b\r\n", "c\r", "d\x0be\x0cf\x85g\u2028h\r", "\r\n", "i"]

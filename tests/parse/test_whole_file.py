@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zipfile
+from datetime import date
 from io import BytesIO
 
 import pytest
@@ -115,6 +116,43 @@ def test_dates_that_are_not_plausible_are_rejects():
         (2, "Time", "2019-12-31", "is before 2020-01-01, the earliest date of the format"),
         (5, "Time", "2027-01-01", "is after 2026-12-31, the latest date of the format"),
     ]
+
+
+def received_on(day: date, more: str = "", *times: str) -> tuple[list[str], list[str]]:
+    """Which of a file's *times*, one in each row, are right, and what is said of the others."""
+    file = HEADER + "".join(f"Mitte,{time},9.50,{time}\n" for time in times)
+    format = parse_format(PLAIN + "max_reject_percent = 100\n" + more, "till.toml")
+    (batch,) = read(BytesIO(file.encode()), format, Defaults("Europe/Berlin", "EUR", day))
+    return [row[0] for row in batch.transactions], [reject.rule for reject in batch.rejects]
+
+
+FUTURE = "lies in the future: the file was received on 2026-07-14"
+
+
+def test_a_time_long_after_the_file_was_received_is_a_reject():
+    times = ("2026-07-14", "2026-07-16 23:59", "2026-07-17", "2026-08-07", "2068-07-14")
+    assert received_on(date(2026, 7, 14), "", *times) == (list(times[:2]), [FUTURE] * 3)
+    assert received_on(date(2026, 8, 5), "", *times) == (list(times[:4]), [FUTURE.replace("07-14", "08-05")])
+
+
+@pytest.mark.parametrize(
+    ("more", "time"),
+    [
+        ('time_format = "epoch"\n', "1784281200"),
+        ('time_format = "%d.%m.%y"\n', "17.07.26"),
+        ('timezone = { column = "Store", lookup = { Mitte = "Europe/Berlin" } }\n', "2026-07-17"),
+    ],
+)
+def test_that_holds_however_times_are_written(more, time):
+    assert received_on(date(2026, 7, 14), more, time) == ([], [FUTURE])
+
+
+def test_the_latest_date_of_the_format_goes_before_it():
+    times = ("2026-08-07", "2026-08-08")
+    assert received_on(date(2026, 7, 14), "latest = 2026-08-07\n", *times) == (
+        ["2026-08-07"],
+        ["is after 2026-08-07, the latest date of the format"],
+    )
 
 
 @pytest.mark.parametrize("id_", ["1.23E+12", "1,23E+12", "4E+15", "1.2e+012", "########", "#NAME?"])

@@ -142,7 +142,7 @@ def test_control_rows_count_rows_that_withdraw_but_have_no_total_for_them():
 def test_line_items_are_withdrawn_when_a_row_says_so_and_no_other_says_otherwise():
     rows = ["Mitte,1,x,,void", "Mitte,1,1.00,never,void", "Mitte,1,1.00,2026-07-14 12:00,"]
     for order in permutations(rows):
-        assert batches("\n".join(order), VOID + 'group_by = "No"\n') == [
+        assert batches("\n".join([*order, ""]), VOID + 'group_by = "No"\n') == [
             Batch([withdrawn("1", 2)], further={2: 2})
         ], order
 
