@@ -80,7 +80,7 @@ def encoded(texts: Iterator[str], encoding: str) -> Iterator[bytes]:
 
 def notes(format: Format, told: dict[str, Any], rejects: int) -> Iterator[str]:
     """What to know before the mended rows are sent."""
-    from dorimportd.parse.again import looks_above
+    from dorimportd.parse.again import looks_above, looks_at_name
     from dorimportd.parse.format import Identity
 
     if told["state"] == State.HELD:
@@ -90,6 +90,8 @@ def notes(format: Format, told: dict[str, Any], rejects: int) -> Iterator[str]:
         )
     if format.control is not None:
         yield "The format asks for a control row: write one below the mended rows."
+    if looks_at_name(format):
+        yield f"The format takes values from the name of the file: send it as {told['name']}."
     if looks_above(format):
         yield "The format takes values from rows above: put those rows in, too."
     if isinstance(format.transaction_id, Identity) and format.transaction_id.generate_from is not None:

@@ -60,3 +60,8 @@ def counts_fields(format: Format) -> bool:
 def looks_above(format: Format) -> bool:
     """Whether a row may take a value from another one above it."""
     return any(source.above is not None for _, value in format for source in sources_in(value))
+
+
+def looks_at_name(format: Format) -> bool:
+    """Whether a value comes from the name of the file."""
+    return any(source.file_name is not None for _, value in format for source in sources_in(value))

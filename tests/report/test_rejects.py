@@ -7,7 +7,7 @@ import io
 
 import pytest
 
-from dorimportd.parse.again import open_again
+from dorimportd.parse.again import counts_fields, looks_above, looks_at_name, open_again
 from dorimportd.parse.format import parse_format
 from dorimportd.parse.read import Defaults, read
 from dorimportd.report.rejects import Why, mendable
@@ -153,3 +153,17 @@ def test_rows_of_one_transaction_come_along_in_the_order_of_the_file(format):
     lines = report(file, parse_format(format, "till.toml")).splitlines()[1:]
     expected = {PLAIN: ["4"]}.get(format, ["2", "4"])
     assert [line.split(",")[0] for line in lines] == expected
+
+
+def sources(more):
+    format = parse_format(PLAIN + more, "till.toml")
+    return looks_above(format), looks_at_name(format), counts_fields(format)
+
+
+def test_what_a_row_depends_on_besides_itself_is_known():
+    above = """columns = { S = { column = "Store", above = { No = "H" } } }\n"""
+    name = """columns = { S = { file_name = '[0-9]+' } }\n"""
+    assert sources("") == (False, False, False)
+    assert sources(above) == (True, False, False)
+    assert sources(name) == (False, True, False)
+    assert sources("columns = { Store = 1 }\n") == (False, False, True)
