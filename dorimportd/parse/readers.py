@@ -72,15 +72,17 @@ def location_reader(format: Format, columns: Columns) -> Reader[str]:
 
 def time_reader(format: Format, columns: Columns, timezone: str) -> Reader[tuple[int, int]]:
     """Instant and offset; *timezone* is that of the customer."""
+    # Once, and not for each zone that a row tells: what is made has its place before the first row is read.
+    places = tuple(columns.place(source) for source in format.time)
     if isinstance(format.timezone, Source):
-        return zoned_reader(format, columns, columns.place(format.timezone))
-    return local_reader(format, columns, ZoneInfo(format.timezone or timezone))
+        return zoned_reader(format, places, columns.place(format.timezone))
+    return local_reader(format, places, ZoneInfo(format.timezone or timezone))
 
 
-def zoned_reader(format: Format, columns: Columns, zone_place: int) -> Reader[tuple[int, int]]:
+def zoned_reader(format: Format, places: tuple[int, ...], zone_place: int) -> Reader[tuple[int, int]]:
     """The same where each row tells its zone."""
-    by_zone = Memo(lambda text: local_reader(format, columns, zone_of(text)), ZONES_KEPT)
-    any_zone = local_reader(format, columns, UTC)
+    by_zone = Memo(lambda text: local_reader(format, places, zone_of(text)), ZONES_KEPT)
+    any_zone = local_reader(format, places, UTC)
 
     def read(row: Row) -> tuple[int, int]:
         return by_zone[row[zone_place]].read(row)
@@ -89,7 +91,7 @@ def zoned_reader(format: Format, columns: Columns, zone_place: int) -> Reader[tu
     return Reader(read, any_zone.places, (*checks, Check(any_zone.places, read)))
 
 
-def local_reader(format: Format, columns: Columns, zone: tzinfo) -> Reader[tuple[int, int]]:
+def local_reader(format: Format, places: tuple[int, ...], zone: tzinfo) -> Reader[tuple[int, int]]:
     """The same where all rows are of one zone."""
     patterns = [pattern_of(text) for text in format.time_format]
     moments = Moments(
@@ -99,7 +101,6 @@ def local_reader(format: Format, columns: Columns, zone: tzinfo) -> Reader[tuple
         shift=format.dst_gap == "shift",
         dates=(format.earliest, format.latest),
     )
-    places = tuple(columns.place(source) for source in format.time)
     if len(places) == 1:
         (place,) = places
         check = Check(places, lambda row: moments.read(row[place]))
