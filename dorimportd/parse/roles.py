@@ -13,7 +13,7 @@ from itertools import product
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from dorimportd.parse.amount import SCALE, AmountReader
+from dorimportd.parse.amount import LAKH, SCALE, AmountReader
 from dorimportd.parse.clues import Column, Value
 from dorimportd.parse.moment import DAY, Moments
 from dorimportd.parse.naming import folded
@@ -79,7 +79,10 @@ CODES: Final = re.compile(
     "|NOK|NZD|OMR|PEN|PHP|PLN|RON|RSD|RUB|SAR|SEK|SGD|THB|TND|TRY|TWD|UAH|USD|VND|ZAR"
 )
 
-MARKS: Final = ((".", ""), (",", ""), (".", ","), (",", "."), (".", " "), (",", " "), (".", "'"), (",", "'"))
+MARKS: Final = (
+    *((".", ""), (",", ""), (".", ","), (",", "."), (".", " "), (",", " "), (".", "'"), (",", "'")),
+    (".", LAKH),
+)
 
 DATES: Final = (
     *(
@@ -212,7 +215,14 @@ def currency_of_name(name: str) -> str:
 
 def time_choices(column: Column) -> list[Choice]:
     """The patterns by which *column* holds times, dates alone included."""
-    return pattern_choices(column, "", [ISO, *time_patterns(column)])
+    return pattern_choices(column, "", [ISO, *epochs(column), *time_patterns(column)])
+
+
+def epochs(column: Column) -> list[str]:
+    """How *column* may count since 1970: by as many digits as these years have, where it is called a time."""
+    widths = {len(text) for text in column.texts if text.isdigit()}
+    named = score(column.name, TIME) > 0
+    return [way for way, digits in (("epoch", 10), ("epoch_ms", 13)) if named and widths == {digits}]
 
 
 def clock_choices(column: Column) -> list[Choice]:
