@@ -185,7 +185,7 @@ def kinds_of(rows: Sequence[NumberedRow]) -> Counter[str]:
         return Counter()
     widths = {(row[0].strip(), len(row)) for _, row in rows}
     alike = len(widths) == len(kinds) and len({width for _, width in widths}) > 1
-    return kinds if alike else Counter()
+    return kinds if alike and min(width for _, width in widths) > 1 else Counter()
 
 
 def widths_of(rows: Sequence[NumberedRow]) -> dict[str, int]:

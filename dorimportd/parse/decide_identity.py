@@ -20,6 +20,7 @@ LINE_ITEM: Final = points(
     (3, "product produkt produit producto prodotto artikel article artículo articolo position"),
     (-9, "total count anzahl"),
 )
+SALES_TOLD: Final = 10  # in a sample; with fewer, none may have two items by chance
 BEGINS_AGAIN: Final = points((1, "batch daily shift schicht tages"))
 
 Said = tuple[str, Finding]
@@ -143,7 +144,8 @@ def line_items(identity: Column, others: Sequence[Column]) -> str:
                 return f"{value} is on several rows, {what}; {advice}"
         if begin != value.row:
             return f"{value} is on several rows, which are alike and count as one; {advice}"
-    named = best(others, LINE_ITEM)
+    # Of so many sales some would have two items.
+    named = best(others, LINE_ITEM) if len(first) < SALES_TOLD else []
     return f"`{named[0].name}` may be of line items; is each row a whole sale?" if named else ""
 
 
