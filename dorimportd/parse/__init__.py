@@ -30,7 +30,8 @@
     clues.py      what a sample file gives away: encoding, signs; what is found and doubted
     body.py       which of its rows are header, sales, footer, of other kinds
     layout.py     both together, and what a format says of them
-    roles.py      which of its columns may be what, and how its values may be read
+    roles.py      which of its columns may be what, by their names
+    readings.py   how their values may be read
     wording.py    what tills call refunds, and rows that are no sales
     decide*.py    what each key of a format should say, and what the samples leave open
     toml_text.py  values as TOML writes them

@@ -135,12 +135,15 @@ def without_footer(
 
     A footer has fewer cells than any sale, and in its column no sale says the same.
     """
-    for end in range(max(1, len(rows) - FOOTER_ROWS), len(rows)):
-        sales = rows[:end]
-        if filled(rows[end][1]) < min(filled(row) for _, row in sales):
+    begin = max(1, len(rows) - FOOTER_ROWS)
+    fewest = min((filled(row) for _, row in rows[:begin]), default=0)
+    for end in range(begin, len(rows)):
+        cells = filled(rows[end][1])
+        if cells < fewest:
             for name, cell in zip(names, rows[end][1], strict=False):
                 if name and TOTALS.fullmatch(cell.strip()):
-                    return sales, (name, cell.strip())
+                    return rows[:end], (name, cell.strip())
+        fewest = min(fewest, cells)
     return rows, None
 
 

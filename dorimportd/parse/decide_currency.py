@@ -8,7 +8,8 @@ from typing import Final
 
 from dorimportd.parse.clues import Column, Finding, told
 from dorimportd.parse.fit import listed
-from dorimportd.parse.roles import CURRENCY_NAMES, best, currency_in, currency_of_name
+from dorimportd.parse.readings import currency_in, currency_of_name
+from dorimportd.parse.roles import CURRENCY_NAMES, best
 from dorimportd.parse.toml_text import quoted, table
 from dorimportd.parse.values import CURRENCY
 

@@ -14,7 +14,8 @@ from typing import Final
 from dorimportd.parse.clues import Column, Finding, by_row
 from dorimportd.parse.fit import listed, printable
 from dorimportd.parse.layout import Layout
-from dorimportd.parse.roles import IDENTITY, TOTAL, Words, amount_choices, best, points
+from dorimportd.parse.readings import amount_choices
+from dorimportd.parse.roles import IDENTITY, TOTAL, Words, best, points
 from dorimportd.parse.toml_text import quoted, table
 from dorimportd.parse.wording import NO_SALE, REFUND
 

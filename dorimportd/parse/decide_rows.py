@@ -12,7 +12,8 @@ from dorimportd.parse.clues import Column, Finding, Value
 from dorimportd.parse.decide_items import Whole
 from dorimportd.parse.decide_total import QUANTITY, Totalled, Units, tells_amounts
 from dorimportd.parse.fit import listed, printable
-from dorimportd.parse.roles import amount_choices, best
+from dorimportd.parse.readings import amount_choices
+from dorimportd.parse.roles import best
 from dorimportd.parse.toml_text import one_or_list, quoted, table
 from dorimportd.parse.wording import NO, NO_SALE, OTHER_KIND, PLAIN_SALE, REFUND, SIGN_COLUMNS, STATE
 

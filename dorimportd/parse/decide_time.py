@@ -7,17 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from dorimportd.parse.clues import Column, Finding, told, which
-from dorimportd.parse.roles import (
-    TIME,
-    Choice,
-    best,
-    clock_choices,
-    disputed,
-    has_clock,
-    rivals,
-    time_choices,
-    with_clock,
-)
+from dorimportd.parse.readings import Choice, clock_choices, disputed, has_clock, time_choices, with_clock
+from dorimportd.parse.roles import TIME, best, rivals
 from dorimportd.parse.toml_text import quoted, table
 from dorimportd.parse.values import BadValue
 from dorimportd.parse.zone import zone_of

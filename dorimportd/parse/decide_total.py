@@ -14,20 +14,16 @@ from dorimportd.parse.amount import SCALE
 from dorimportd.parse.body import Trailer
 from dorimportd.parse.clues import Column, Finding, told, which
 from dorimportd.parse.fit import listed
-from dorimportd.parse.roles import (
-    TOTAL,
+from dorimportd.parse.readings import (
     Choice,
     amount_choices,
     amount_way,
     attempt,
-    best,
     currency_in,
     currency_of_name,
     disputed,
-    points,
-    rivals,
-    score,
 )
+from dorimportd.parse.roles import TOTAL, best, points, rivals, score
 from dorimportd.parse.toml_text import quoted, table
 from dorimportd.parse.wording import NO
 
