@@ -77,6 +77,14 @@ class Finding:
     doubt: str = ""  # a question, when the samples do not decide
 
 
+def without_cut_row(sample: bytes) -> bytes:
+    """The beginning of a file up to its last end of a line, also of UTF-16; all of it, when there is none."""
+    end = sample.rfind(b"\n") + 1
+    if end % 2 and sample[end : end + 1] == b"\0":  # the second byte of the line end
+        end += 1
+    return sample[:end] or sample
+
+
 def encoding_of(samples: Sequence[bytes]) -> Finding:
     """The encoding in which all samples are text."""
     heads = [sample[:HEAD_BYTES] for sample in samples]

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dorimportd.errors import HoldFile
+from dorimportd.parse.clues import without_cut_row
 from dorimportd.parse.format import Identity, parse_format
 from dorimportd.parse.suggest import Suggestion, suggest
 
@@ -248,6 +249,13 @@ def test_rows_that_the_format_would_reject_are_told():
 def test_what_is_no_table_is_refused(sample):
     with pytest.raises(HoldFile):
         suggest([sample], ["x"])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be"])
+def test_of_a_large_sample_the_row_that_is_cut_is_not_looked_at(encoding):
+    whole, cut = "Store,No\nMitte,1\n", "Nor"
+    assert without_cut_row((whole + cut).encode(encoding)) == whole.encode(encoding)
+    assert without_cut_row(cut.encode(encoding)) == cut.encode(encoding)
 
 
 def test_samples_without_a_common_column_are_refused():
