@@ -254,6 +254,18 @@ class DeliveryImported(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class TransactionsAbsent(Event):
+    line = (
+        "delivery {delivery.sequence} from {delivery.envelope.customer} lacks {outcome.absent.count} "
+        "transactions that older ones told of its locations and days: {outcome.absent.examples}"
+    )
+    level = Level.WARNING
+
+    delivery: Delivery
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
 class DeliveryHeld(Event):
     line = (
         "delivery {delivery.sequence} held: {delivery.envelope.name!r} from {delivery.envelope.customer}: "

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+EXAMPLES: Final = 5  # of many IDs, in a line of the log
 
 
 class Channel(StrEnum):
@@ -83,6 +84,7 @@ class Transaction(NamedTuple):
     occurred_at: int  # microseconds since 1970-01-01T00:00:00Z
     utc_offset: int  # seconds east of UTC at that place and time
     line: int  # of the file, from 1: where its row begins
+    withdrawn: int = 0  # 1: its row takes back what was told of it, and tells nothing else
 
     @property
     def total(self) -> Amount:
@@ -92,7 +94,13 @@ class Transaction(NamedTuple):
 # A Transaction as the everyday path carries it: its fields in their order, as a plain tuple.  The garbage
 # collector stops looking at one that holds no containers, but never at a NamedTuple; with a hundred thousand
 # of these in memory each of its full rounds would hold up all threads for the better part of a second.
-TransactionRow = tuple[str, str, int, int, str, int, int, int]
+# `withdrawn` is a number, because sqlite3 takes far longer for a bool.
+TransactionRow = tuple[str, str, int, int, str, int, int, int, int]
+
+
+def withdrawal(transaction_id: str, line: int) -> TransactionRow:
+    """What withdraws a transaction: its ID, and that it is withdrawn."""
+    return (transaction_id, "", 0, 0, "", 0, 0, line, 1)
 
 
 class Reject(NamedTuple):
@@ -128,6 +136,22 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class Absent:
+    """Transactions that a delivery does not tell, though it holds their location's day whole and older ones
+    told them."""
+
+    count: int = 0
+    first: tuple[str, ...] = ()  # their IDs in order, not more than 100 of them
+
+    @property
+    def examples(self) -> str:
+        """Some of the IDs, for a line of the log."""
+        shown = self.first[:EXAMPLES]
+        more = f" and {self.count - len(shown)} more" if self.count > len(shown) else ""
+        return ", ".join(map(repr, shown)) + more
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What an import did with a delivery."""
 
@@ -135,6 +159,7 @@ class Outcome:
     counts: Counts = Counts()
     reason: str | None = None  # one plain sentence, for `held`, `duplicate` and `failed`
     format: str | None = None  # NAME@DIGEST of the format that read it
+    absent: Absent = Absent()
 
 
 def instant(microseconds: int) -> datetime:

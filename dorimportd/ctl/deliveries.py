@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from dorimportd.ctl.desk import PROBLEM, Desk, Stopped, say, say_json
 from dorimportd.ctl.moments import in_utc
-from dorimportd.errors import NoSuchFile, NotAccepted
+from dorimportd.errors import NoSuchFile, NotAccepted, NotWaiting
 from dorimportd.report.lines import complain
 from dorimportd.report.shapes import accepted_shape, delivery_shape, reject_shape
 from dorimportd.report.tables import csv_text, table
@@ -45,12 +45,13 @@ def add_arguments(words: Any) -> None:
     many.add_argument("--json", action="store_true")
     many.set_defaults(command=deliveries)
 
-    one = words.add_parser("delivery", help="one delivery: show, rejects, retry")
-    verbs = one.add_subparsers(dest="verb", required=True, metavar="show | rejects | retry")
+    one = words.add_parser("delivery", help="one delivery: show, rejects, retry, release")
+    verbs = one.add_subparsers(dest="verb", required=True, metavar="show | rejects | retry | release")
     for name, command, text in (
         ("show", show, "all that is known of it"),
         ("rejects", rejects, "the rows of it that were not imported"),
         ("retry", retry, "import it again, by the format as it is now"),
+        ("release", release, "import it although it is held: what cannot be read are rejects"),
     ):
         verb = verbs.add_parser(name, help=text)
         verb.add_argument("sequence", type=int, metavar="SEQ")
@@ -156,10 +157,14 @@ def show(desk: Desk, asked: argparse.Namespace) -> int:
         say_json(told)
         return 0
     for name, value in told.items():
-        say(f"{name + ':':<12} {'' if value is None else value}".rstrip())
+        text = ", ".join(value) if isinstance(value, list) else "" if value is None else value
+        say(f"{name + ':':<12} {text}".rstrip())
     if told["message_id"]:
         copies = [each for each in desk.spool.mails(told["message_id"]) if each.note.archive]
         say(f"{'archive:':<12} {'a copy of the mail is kept' if copies else 'no copy of the mail came'}")
+    if told["state"] == State.HELD:
+        say(f"\nMend what the reason says, then: dorimportctl delivery retry {asked.sequence}")
+        say(f"Or import it as it is: dorimportctl delivery release {asked.sequence}")
     return 0
 
 
@@ -191,8 +196,28 @@ def retry(desk: Desk, asked: argparse.Namespace) -> int:
     if told["state"] == State.RECEIVED:
         raise Stopped(f"Delivery {asked.sequence} is not imported yet; it will be, by itself.")
     desk.store.set_state(asked.sequence, State.RECEIVED)
-    if desk.wake_daemon():
-        say(f"Delivery {asked.sequence} is imported again now.")
+    return tell_import(desk, asked, "again")
+
+
+def release(desk: Desk, asked: argparse.Namespace) -> int:
+    """Have a held one imported whatever speaks against it; exit status 1 when it is not held."""
+    told = known(desk, asked.sequence)
+    try:
+        desk.store.release(asked.sequence)
+    except (LookupError, NotWaiting) as error:
+        raise Stopped(
+            f"Delivery {asked.sequence} is {told['state']}; only one that is held can be released."
+        ) from error
+    return tell_import(desk, asked, "as it is")
+
+
+def tell_import(desk: Desk, asked: argparse.Namespace, how: str) -> int:
+    """Have the daemon import one that waits, and say so; with --json as the delivery that it then is."""
+    woken = desk.wake_daemon()
+    if asked.json:
+        say_json(known(desk, asked.sequence))
+    elif woken:
+        say(f"Delivery {asked.sequence} is imported {how} now.")
     else:
-        say(f"Delivery {asked.sequence} is imported again at the next start; no daemon is running.")
+        say(f"Delivery {asked.sequence} is imported {how} at the next start; no daemon is running.")
     return 0

@@ -176,9 +176,11 @@ def summary_line(found: Rehearsal) -> str:
     summary = found.summary()
     period = f", from {summary['first']} to {summary['last']}" if summary["first"] else ""
     skipped = f", {found.skipped} more left out by the format" if found.skipped else ""
+    withdrawn = f", {found.withdrawn} withdrawn" if found.withdrawn else ""
     return (
         f"{found.rows} rows: {len(found.transactions)} transactions, {found.refunds} of them refunds, "
-        f"{found.duplicates} overridden by a later row, {len(found.rejects)} rejected{skipped}{period}"
+        f"{found.duplicates} overridden by a later row{withdrawn}, {len(found.rejects)} rejected"
+        f"{skipped}{period}"
     )
 
 

@@ -31,6 +31,7 @@ from dorimportd.events import (
     StoreBack,
     StoreLost,
     Tell,
+    TransactionsAbsent,
 )
 from dorimportd.pipeline.importer import Importer
 from dorimportd.pipeline.turns import Turn, Turns, pause
@@ -263,6 +264,8 @@ class ImportService(Service):
         self._turns.done(turn.sequence)
         self._store_is_back()
         self._tell(TOLD[outcome.state](delivery, outcome))
+        if outcome.absent.count:
+            self._tell(TransactionsAbsent(delivery, outcome))
         self._begin_imports()
 
     def _wait_for_store(self, error: StoreAway | StoreUnusable) -> None:

@@ -7,13 +7,14 @@ nothing but places.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from dorimportd.errors import HoldFile
 from dorimportd.parse.condition import Predicate, Row, predicate_of
 from dorimportd.parse.naming import Naming
-from dorimportd.parse.source import Source, Step, extractor, steps_of
+from dorimportd.parse.source import Source, Step, extractor, names_of, steps_of
 from dorimportd.parse.values import BadField, BadValue
 
 Maker = Callable[[Row], str]  # the text of a made field
@@ -64,6 +65,7 @@ class Columns:
         self.names = [*names[:width], *[""] * (width - len(names))]  # by place, for rejects
         self.makers: list[Maker] = []
         self.watchers: list[Above] = []
+        self.made_of: dict[int, frozenset[int]] = {}  # a made field -> all fields on which it depends
         self._naming = naming
         self._surroundings = surroundings
         self._defined = {naming(name): (name, meant) for name, meant in defined.items()}
@@ -89,9 +91,15 @@ class Columns:
 
     def _make(self, source: Source, label: str) -> int:
         maker = self._maker(source, label)
+        inner = [self.place(name) for name in names_of(source)]
         self.makers.append(maker)
         self.names.append(label)
+        self.made_of[len(self.names) - 1] = self.closure(inner)
         return len(self.names) - 1
+
+    def closure(self, places: Iterable[int]) -> frozenset[int]:
+        """These *places*, and those of all fields of which they are made."""
+        return frozenset(chain.from_iterable((place, *self.made_of.get(place, ())) for place in places))
 
     def _maker(self, source: Source, label: str) -> Maker:
         mend = steps_of(source)

@@ -17,11 +17,14 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from dorimportd.parse.naming import Column
+from dorimportd.parse.naming import Column, Naming
 from dorimportd.toml import ListOf, Table
 
 Row = Sequence[str]
 Predicate = Callable[[Row], bool]
+Asked = tuple[
+    int, Callable[[str], bool]
+]  # a place, and whether the text there, without blanks around it, is as it must be
 
 
 def regular_expression(text: str) -> str:
@@ -73,11 +76,16 @@ def names_of_conditions(conditions: Mapping[str, Any] | None) -> Iterator[str]:
 
 def predicate_of(conditions: Mapping[str, Any], place: Callable[[str], int]) -> Predicate:
     """Whether a row is as *conditions* say; *place* tells where a column stands in it."""
-    asked = [(place(name), accepts(wanted)) for name, wanted in conditions.items()]
+    asked = asked_of(conditions, place)
     if len(asked) == 1:
         ((only, accept),) = asked
         return lambda row: accept(row[only].strip())
     return lambda row: all(accept(row[at].strip()) for at, accept in asked)
+
+
+def asked_of(conditions: Mapping[str, Any], place: Callable[[str], int]) -> list[Asked]:
+    """The same, column by column."""
+    return [(place(name), accepts(wanted)) for name, wanted in conditions.items()]
 
 
 def accepts(wanted: object) -> Callable[[str], bool]:
@@ -92,6 +100,19 @@ def accepts(wanted: object) -> Callable[[str], bool]:
         return lambda text: expression.fullmatch(text) is not None
     empty = wanted.empty
     return lambda text: (not text) is empty
+
+
+def left_out(
+    asked: Mapping[str, Any], only: Mapping[str, Any], skip: Mapping[str, Any], naming: Naming
+) -> Iterator[tuple[str, str, str]]:
+    """What is *asked* for in rows that do not count: column, text, and the key that leaves such rows out."""
+    for name, wanted in asked.items():
+        texts = () if isinstance(wanted, Criterion) else sorted(texts_of(wanted))
+        for key, conditions in (("only", only), ("skip", skip)):
+            same = [accepts(each) for other, each in conditions.items() if naming(other) == naming(name)]
+            for text in texts:
+                if any(accept(text) is (key == "skip") for accept in same):
+                    yield name, text, key
 
 
 def texts_of(wanted: object) -> frozenset[str]:

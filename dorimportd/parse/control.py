@@ -37,6 +37,7 @@ class ControlRows:
 
     def __init__(self, control: Control, format: Format, columns: Columns) -> None:
         self.matches = predicate_of(control.where, columns.place)
+        self.places = tuple(map(columns.place, control.where))  # of the fields that `matches` asks
         self._names = columns.names
         self._rows = None if control.rows is None else columns.place(control.rows)
         self._total = None if control.total is None else columns.place(control.total)

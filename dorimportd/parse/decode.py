@@ -24,7 +24,7 @@ from typing import Final, Protocol
 
 from dorimportd.errors import HoldFile
 
-BLOCK_BYTES: Final = 262_144
+BLOCK_BYTES: Final = 524_288
 LINE_CHARACTERS: Final = 1_048_576
 
 HEAD_BYTES: Final = 4_096  # of the file, for a first look
@@ -107,6 +107,14 @@ class Readable(Protocol):
 def decode(stream: Readable, encoding: str) -> Iterator[list[str]]:
     """The physical lines of *stream*, read from its beginning, in lists of bounded size.
 
+    Raises as `text_of` does.
+    """
+    return map(split_lines, text_of(stream, encoding))
+
+
+def text_of(stream: Readable, encoding: str) -> Iterator[str]:
+    """The text of *stream*, read from its beginning, in pieces of bounded size that end where lines end.
+
     Raises HoldFile where it is not text in this *encoding*, holds a NUL or too long a line.
     """
     stream.seek(0)
@@ -137,9 +145,8 @@ def decode(stream: Readable, encoding: str) -> Iterator[list[str]]:
         cut = len(text) if ended else end_of_last_line(text)
         rest = text[cut:]
         if cut:
-            lines = split_lines(text[:cut])
-            line += len(lines)
-            yield lines
+            line += line_ends(text[:cut])
+            yield text[:cut]
         if len(rest) > LINE_CHARACTERS:
             raise HoldFile(f"Line {line} is longer than {LINE_CHARACTERS:,} characters.")
 

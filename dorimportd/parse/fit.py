@@ -19,6 +19,10 @@ DELIMITER_NAMES: Final = {"\t": "tab"}
 
 NAMES_TOLD: Final = 20  # of the columns that the file has
 SHOWN_CHARACTERS: Final = 60  # of a name or a value
+HEADER_LOST: Final = (
+    " If the file has lost its header, send it again with one; if it has none from now on, set"
+    ' header = "none" and number its columns.'
+)
 ALIKE: Final = 0.6  # of two names of which one may have become the other
 
 
@@ -50,19 +54,19 @@ def explain(
             name = DELIMITER_NAMES.get(delimiter, delimiter)
             hint = f'set delimiter = "{name}"'
             return f"The columns in line {other.line} are separated by {shown(delimiter)}; {hint}."
-    if not best.found and at is not None:
-        return f"Line {at}, the header, has none of the columns {listed(wanted)}, but {listed(best.names)}."
     if not best.found:
-        return (
-            f"None of the first {HEADER_LINES} lines has any of the columns {listed(wanted)};"
-            f" line {best.line} has {listed(best.names)}."
-        )
+        lost = HEADER_LOST if len(best.names) >= len(wanted) > 1 else ""
+        if at is not None:
+            none = f"Line {at}, the header, has none of the columns {listed(wanted)}, but"
+            return f"{none} {listed(best.names)}.{lost}"
+        none = f"None of the first {HEADER_LINES} lines has any of the columns {listed(wanted)}"
+        return f"{none}; line {best.line} has {listed(best.names)}.{lost}"
     missing = [name for name in wanted if naming(name) not in best.found]
     extra = [name for name in best.names if naming(name) not in map(naming, wanted)]
     told = ", ".join(changes(missing, extra, best.names))
     return (
         f"The header in line {best.line} does not fit the format: {told}."
-        f" Its columns are {listed(best.names)}."
+        f" Its columns are {listed(best.names)}.{renamed(missing, extra)}"
     )
 
 
@@ -88,6 +92,14 @@ def changes(missing: Iterable[str], extra: Sequence[str], names: Sequence[str]) 
             yield f"column `{name}` is gone (is `{printable(like)}` meant?)"
         else:
             yield f"column `{name}` is gone"
+
+
+def renamed(missing: Iterable[str], extra: Sequence[str]) -> str:
+    """The line that mends it where columns have other names now, as a sentence; empty for no such column."""
+    pairs = [(name, like) for name in missing if (like := most_alike(name, extra))]
+    told = ", ".join(f'"{printable(name)}" = ["{printable(like)}"]' for name, like in pairs)
+    same = "it is the same" if len(pairs) == 1 else "they are the same"
+    return f" If {same}, set aliases = {{ {told} }}." if pairs else ""
 
 
 def most_alike(name: str, others: Iterable[str]) -> str | None:

@@ -30,7 +30,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
-from dorimportd.parse.condition import Conditions
+from dorimportd.parse.condition import Conditions, left_out
 from dorimportd.parse.keys import (
     NO_HEADER,
     comment_sign,
@@ -110,6 +110,8 @@ class Format(Table):
 
     only: Conditions | None = None
     skip: Conditions | None = None
+    withdraw: Conditions | None = None
+    whole_days: bool = False
 
     location: Column | Source
     transaction_id: Column | Sources | Identity
@@ -211,7 +213,7 @@ class Format(Table):
         yield from self.required or ()
         if self.control is not None:
             yield from (*self.control.where, *names_of(self.control.rows), *names_of(self.control.total))
-        for conditions in (self.only, self.skip, self.footer, self.refunds):
+        for conditions in (self.only, self.skip, self.withdraw, self.footer, self.refunds):
             yield from conditions or ()
 
 
@@ -251,6 +253,8 @@ def contradictions(format: Format) -> Iterator[tuple[str, str]]:
             break
     if format.combine is not None and format.group_by is None:
         yield "combine", "says how rows are put together, but group_by is missing"
+    if format.withdraw is not None:
+        yield from (("withdraw", problem) for problem in against_withdrawal(format))
     wanted = format.wanted
     if format.header == NO_HEADER and wanted:
         yield "header", f"is {NO_HEADER!r}, so that `{wanted[0]}` needs a number in columns"
@@ -260,6 +264,17 @@ def contradictions(format: Format) -> Iterator[tuple[str, str]]:
     for key, name in asked_early(format):
         if naming(name) in made:
             yield key, f"asks for `{name}`, which is made of others"
+
+
+def against_withdrawal(format: Format) -> Iterator[str]:
+    """Why `withdraw` would withdraw nothing, and nobody would know."""
+    source = format.transaction_id
+    if isinstance(source, Identity) and source.generate_from is not None:
+        yield "needs transaction IDs that are in the file: by a generated one no sale is found again"
+    for name, text, key in left_out(
+        format.withdraw or {}, format.only or {}, format.skip or {}, format.naming
+    ):
+        yield f"asks for `{name}` {text!r}, but the key {key} leaves such rows out"
 
 
 def asked_early(format: Format) -> Iterator[tuple[str, str]]:

@@ -4,6 +4,9 @@ Each row adds to what is known of its transaction; a value that a row leaves emp
 sum of items is right only if each of them is, so one bad row spoils its transaction: none of its rows is
 imported.  Which rows those are is known when the file has been read to its end, and so they are told by
 reading it again.  What is remembered is bounded for each transaction, whatever its number of rows.
+
+A transaction is withdrawn when a row of it says so and no other says otherwise; a row whose columns of
+`withdraw` are all empty says neither.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from dorimportd.parse.identity import compose
 from dorimportd.parse.readers import Reader
 from dorimportd.parse.total import TotalReader, added, rounded
 from dorimportd.parse.values import BadField, BadValue
-from dorimportd.words import TransactionRow
+from dorimportd.words import TransactionRow, withdrawal
 
 Key = tuple[str, ...]
 Pair = tuple[int, int]  # units and scale, or instant and offset
@@ -45,7 +48,10 @@ class Spoilt(NamedTuple):
 class Group:
     """What is known so far of one transaction."""
 
-    __slots__ = ("currency", "identity", "line", "location", "refunds", "rows", "time", "total")
+    __slots__ = (
+        *("currency", "identity", "line", "location", "refunds", "rows", "stands", "time", "total"),
+        "withdrawn",
+    )
 
     def __init__(self, line: int, identity: Sequence[str]) -> None:
         self.line = line  # of its first row
@@ -56,6 +62,8 @@ class Group:
         self.time: Pair | None = None
         self.total: Pair | None = None  # units and scale; of the rows that are no refunds
         self.refunds: Pair | None = None  # of those that are
+        self.withdrawn = False  # as one row says
+        self.stands = False  # as one row says
 
 
 class Groups:
@@ -71,28 +79,36 @@ class Groups:
         identity: Reader[str],
     ) -> None:
         self._names = columns.names
-        self._places = tuple(columns.place(source) for source in format.group_by or ())
+        self.places = tuple(columns.place(source) for source in format.group_by or ())
         self._combine = format.combine or Combine()
         self._scoped = format.unique_per == "location"
         source = format.transaction_id
         self._generates = isinstance(source, Identity) and source.generate_from is not None
         self._location, self._total, self._time, self._identity = location, total, time, identity
+        self._states = tuple(columns.place(name) for name in format.withdraw or ())
         self._groups: dict[Key, Group] = {}
         self._spoilt: dict[Key, Spoilt] = {}
         self._told: set[int] = set()  # the lines of rows that spoilt one
 
     def key(self, row: Row) -> Key:
         """What *row* has in common with others.  Raises BadField when that is nothing."""
-        key = tuple(row[place].strip() for place in self._places)
+        key = tuple(row[place].strip() for place in self.places)
         if not any(key):
-            raise BadField("is empty", " + ".join(self._names[place] for place in self._places), "")
+            raise BadField("is empty", " + ".join(self._names[place] for place in self.places), "")
         return key
 
-    def add(self, row: Row, line: int) -> None:
-        """Let *row* add to its transaction.  Raises BadField, and then the transaction is spoilt."""
+    def add(self, row: Row, line: int, *, withdraws: bool) -> None:
+        """Let *row* add to its transaction, or withdraw it.
+
+        Raises BadField, and then the transaction is spoilt.
+        """
         key = self.key(row)
         try:
-            self._merge(self._group(key, row, line), row)
+            group = self._group(key, row, line)
+            if withdraws:
+                self._withdraw(group, row)
+            else:
+                self._merge(group, row)
         except BadField:
             self._told.add(line)
             why = f"is of the same transaction as line {line}, which is rejected"
@@ -127,7 +143,15 @@ class Groups:
         group.rows += 1
         return group
 
+    def _withdraw(self, group: Group, row: Row) -> None:
+        group.withdrawn = True
+        self._merge_identity(group, row)
+        if self._scoped:
+            self._merge_location(group, row)
+
     def _merge(self, group: Group, row: Row) -> None:
+        for place in self._states:
+            group.stands = group.stands or bool(row[place].strip())
         self._merge_identity(group, row)
         self._merge_location(group, row)
         self._merge_total(group, row)
@@ -203,17 +227,28 @@ class Groups:
         row = [""] * len(self._names)
         for place, field in zip(self._identity.places, group.identity, strict=True):
             row[place] = field
-        location = self._location.read(row) if not self._location.places else group.location
-        if location is None:
-            raise self._field("is empty in each row of its transaction", self._location, row)
+        if group.withdrawn:
+            if group.stands:
+                names = " + ".join(self._names[place] for place in self._states)
+                raise BadField("withdraws the transaction in some of its rows and not in others", names, "")
+            return withdrawal(self._identity_of(group, row), group.line)
+        location = self._location_of(group, row)
         if group.time is None:
             raise self._field("is empty in each row of its transaction", self._time, row)
         units, scale = self._total_of(group, row)
         assert group.currency is not None
-        identity = self._read(self._identity, row)
-        if self._scoped:
-            identity = compose((location, identity))
-        return (identity, location, units, scale, group.currency, *group.time, group.line)
+        identity = self._identity_of(group, row)
+        return (identity, location, units, scale, group.currency, *group.time, group.line, 0)
+
+    def _location_of(self, group: Group, row: Row) -> str:
+        location = group.location if self._location.places else self._location.read(row)
+        if location is None:
+            raise self._field("is empty in each row of its transaction", self._location, row)
+        return location
+
+    def _identity_of(self, group: Group, row: Row) -> str:
+        identity: str = self._read(self._identity, row)
+        return compose((self._location_of(group, row), identity)) if self._scoped else identity
 
     def _total_of(self, group: Group, row: Row) -> Pair:
         parts = [] if group.total is None else [group.total]

@@ -80,10 +80,11 @@ class Moments:
         # Halves of texts of the first pattern.  Put together they always make a text that fits it, and so
         # no other pattern is to be asked.
         first = patterns[0]
-        self._guess = first.guess
-        self._days = Memo(lambda half: self._day(first, half), DATES_KEPT)
-        self._clocks = Memo(lambda half: clock_of(first, half), CLOCKS_KEPT)
-        self._clocks_alone = Memo(lambda half: clock_of(first, f" {half}"), CLOCKS_KEPT)
+        self.cut = first.cut
+        self._guess = first.cut.guess()
+        self.days = Memo(lambda half: self._day(first, half), DATES_KEPT)
+        self.clocks = Memo(lambda half: clock_of(first, half), CLOCKS_KEPT)
+        self.clocks_alone = Memo(lambda half: clock_of(first, f" {half}"), CLOCKS_KEPT)
 
     def read(self, text: str) -> tuple[int, int]:
         """Microseconds since 1970-01-01T00:00:00Z, and the seconds east of UTC there and then.
@@ -101,8 +102,8 @@ class Moments:
         Raises BadValue for any other.
         """
         ends = self._guess(text)
-        midnight, begins, offset = self._days[text[:ends]]
-        microseconds, stated = self._clocks[text[ends:]]
+        midnight, begins, offset = self.days[text[:ends]]
+        microseconds, stated = self.clocks[text[ends:]]
         if begins is not None and stated in LOCAL:
             return begins + microseconds, offset
         return self._resolve(midnight + microseconds, stated)
@@ -112,8 +113,8 @@ class Moments:
 
         Raises BadValue for any others.
         """
-        midnight, begins, offset = self._days[date]
-        microseconds, stated = self._clocks_alone[clock]
+        midnight, begins, offset = self.days[date]
+        microseconds, stated = self.clocks_alone[clock]
         if begins is not None and stated in LOCAL:
             return begins + microseconds, offset
         return self._resolve(midnight + microseconds, stated)

@@ -8,31 +8,37 @@ source by source, to tell which value breaks which rule.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
-from typing import BinaryIO, Final, NamedTuple
+from operator import itemgetter
+from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
 from dorimportd.errors import HoldFile
 from dorimportd.parse.columns import Columns, Surroundings
 from dorimportd.parse.condition import Row
 from dorimportd.parse.control import ControlRows, Tally
-from dorimportd.parse.decode import decode, line_ends
+from dorimportd.parse.decode import line_ends, split_lines, text_of
 from dorimportd.parse.fit import explain, printable
-from dorimportd.parse.format import Format
+from dorimportd.parse.format import Format, Identity
 from dorimportd.parse.group import Groups
 from dorimportd.parse.header import Header, find_header
 from dorimportd.parse.keys import NO_HEADER
-from dorimportd.parse.readers import Reader, identity_reader, location_reader, scoped, time_reader
-from dorimportd.parse.rows import RAW_CHARACTERS, Rows
+from dorimportd.parse.lanes import Below, Lanes, Piece
+from dorimportd.parse.readers import Reader, Readers, identity_reader, location_reader, scoped, time_reader
+from dorimportd.parse.rows import RAW_CHARACTERS, ChosenRows, Rows, Taken
 from dorimportd.parse.sieve import Kind, Sieve, is_blank
 from dorimportd.parse.total import total_reader
 from dorimportd.parse.unpack import unpacked
 from dorimportd.parse.values import RUINED_RULE, BadField, BadValue
-from dorimportd.words import Reject, TransactionRow
+from dorimportd.words import Reject, TransactionRow, withdrawal
 
 EXPORT_AGAIN: Final = "Send the file as the till exported it, not opened and saved by a spreadsheet."
 
+if TYPE_CHECKING:  # what it needs takes a while to import
+    from dorimportd.parse.fast import FastLane
+
+LINE: Final = itemgetter(7)  # of a TransactionRow
 BATCH_ROWS: Final = 10_000
 BATCH_CHARACTERS: Final = 4_194_304  # of its rejects
 
@@ -61,39 +67,56 @@ class Batch:
         return len(self.transactions) + sum(self.further.values()) + len(self.rejects)
 
 
-def read(stream: BinaryIO, format: Format, defaults: Defaults, name: str = "") -> Iterator[Batch]:
+def read(
+    stream: BinaryIO, format: Format, defaults: Defaults, name: str = "", *, released: bool = False
+) -> Iterator[Batch]:
     """What the file in *stream*, which can be rewound, says by this *format*; *name* is that of the file.
 
-    Batches have some 10,000 rows or transactions, in the order of the file, and a file without rows has
+    Batches have some ten thousand rows or transactions, in the order of the file, and a file without rows has
     none; one is empty while a large file of line items is still being read.  The same bytes give the same
     batches.
 
-    Raises HoldFile, before the first batch when the beginning shows it, or later.
+    Raises HoldFile, before the first batch when the beginning shows it, or later.  A file that a person has
+    *released* is read as far as it can be: what else would hold it for some of its rows rejects those.
     """
     opened = open_rows(stream, format, name)
-    converter = Converter(format, opened, defaults)
+    converter = Converter(format, opened, defaults, released=released)
     tally = Tally(format, converter.control)
     for batch in batches(stream, format, defaults, name, opened, converter):
         tally.add(batch)
         yield batch
-    tally.finish()
+    if not released:
+        tally.finish()
 
 
 def batches(
     stream: BinaryIO, format: Format, defaults: Defaults, name: str, opened: Opened, converter: Converter
 ) -> Iterator[Batch]:
     """The same, whatever the file as a whole may be worth."""
-    while not opened.rows.ended:
-        batch = Batch()
-        converter.convert(opened.rows, batch)
-        # Of a large file of line items the end is far: whoever reads it may stop in between.
-        if batch.rows or batch.skipped or not opened.rows.ended:
+    for stretch in Lanes(opened.below, lambda: converter.is_quick):
+        if isinstance(stretch, Rows):
+            yield from converted(converter, stretch)
+        elif (batch := converter.convert_quickly(stretch)) is not None:
             yield batch
+        else:
+            yield from converted(converter, stretch.rows(format.dialect))
     if converter.groups is not None:
         yield from grouped(converter.groups)
         if converter.groups.spoilt:
             again = open_rows(stream, format, name)
-            yield from taken_along(Converter(format, again, defaults), again.rows, converter.groups)
+            rows = next(iter(Lanes(again.below, lambda: False)))
+            assert isinstance(rows, Rows)
+            yield from taken_along(Converter(format, again, defaults), rows, converter.groups)
+
+
+def converted(converter: Converter, rows: Rows) -> Iterator[Batch]:
+    """All of *rows*, one by one."""
+    while not rows.ended:
+        batch = Batch()
+        converter.convert(rows, batch)
+        # Of a large file of line items the end is far: whoever reads it may stop in between.
+        if batch.rows or batch.skipped or not rows.ended:
+            yield batch
 
 
 class Opened(NamedTuple):
@@ -101,17 +124,17 @@ class Opened(NamedTuple):
 
     header: Header
     columns: Columns
-    rows: Rows
+    below: Below
 
 
 def open_rows(stream: BinaryIO, format: Format, name: str) -> Opened:
     """The file in *stream* from its beginning.  Raises HoldFile."""
-    blocks = decode(unpacked(stream), format.encoding)
-    opening = next(blocks, [])
+    texts = text_of(unpacked(stream), format.encoding)
+    opening = split_lines(next(texts, ""))
     header = header_of(opening, format)
     columns = columns_of(format, header, Surroundings(name, preamble_of(opening, header, format)))
-    below = chain([opening[header.last_line :]], blocks)
-    return Opened(header, columns, Rows(below, format.dialect, header.last_line + 1))
+    below = Below(opening[header.last_line :], header.last_line + 1, texts, format.dialect)
+    return Opened(header, columns, below)
 
 
 def grouped(groups: Groups) -> Iterator[Batch]:
@@ -167,12 +190,12 @@ def columns_of(format: Format, header: Header, surroundings: Surroundings) -> Co
 class Converter:
     """Rows into transactions and rejects, for one file.
 
-    A line item that cannot be read so far that its transaction is known holds the file: without it the
-    transaction's total would be wrong.
+    A line item that cannot be read so far that its transaction is known holds the file, unless it is
+    *released*: without it the transaction's total would be wrong.
     The ID is read last, so that only rows that are right are counted as occurrences.
     """
 
-    def __init__(self, format: Format, opened: Opened, defaults: Defaults) -> None:
+    def __init__(self, format: Format, opened: Opened, defaults: Defaults, *, released: bool = False) -> None:
         columns = self._columns = opened.columns
         self._naming = format.naming
         self._header = [self._naming(name) for name in opened.header.names[: columns.width]]
@@ -182,20 +205,56 @@ class Converter:
         total = total_reader(format, columns, defaults.currency)
         time = time_reader(format, columns, defaults.timezone)
         own = identity_reader(format, columns)
-        identity = own if format.unique_per == "customer" else scoped(own, location)
-        self._readers: tuple[Reader[object], ...] = (location, total.whole, time, identity)
-        self._reads = (location.read, total.whole.read, time.read, identity.read)
+        is_scoped = format.unique_per == "location"
+        identity = scoped(own, location) if is_scoped else own
+        counted = isinstance(format.transaction_id, Identity) and bool(format.transaction_id.generate_from)
+        self._readers = Readers(location, total.whole, time, identity, counted, is_scoped)
         self.groups = Groups(format, columns, location, total, time, own) if format.group_by else None
         self.control = None if format.control is None else ControlRows(format.control, format, columns)
-        self._damage = format.damage
-        self._sieve = Sieve(format, columns, self._check_width, self.control)
+        self._released = released
+        self._damage = "reject" if released else format.damage
+        named = self._named = (location, own, identity) if is_scoped else (own,)
+        places = [
+            *chain.from_iterable(each.places for each in named),
+            *(self.groups.places if self.groups else ()),
+        ]
+        needed = columns.closure([*places, *map(columns.place, format.withdraw or ())])
+        self._sieve = Sieve(format, columns, self._check_width, self.control, needed)
+        self._dialect = format.dialect
+        self._fast: FastLane | None = None
+        one_by_one = self.groups is not None or columns.watchers
+        self._may_be_quick = not one_by_one and (format.delimiter + format.quote).isascii()
 
-    def convert(self, rows: Rows, batch: Batch) -> None:
+    @property
+    def is_quick(self) -> bool:
+        """Whether `convert_quickly` is of use for what follows."""
+        return self._may_be_quick and self._width is not None and not self._sieve.ended
+
+    def convert_quickly(self, piece: Piece) -> Batch | None:
+        """What *piece* becomes; None when all of it has to be read row by row."""
+        if self._fast is None:
+            from dorimportd.parse.fast import FastLane
+
+            self._fast = FastLane(self._dialect, self._columns, self._sieve, self._readers)
+        assert self._width is not None
+        found = self._fast.convert(piece, self._width)
+        if found is None:
+            return None
+        batch = Batch(found.transactions, skipped=found.skipped)
+        if found.left:
+            rest = ChosenRows(piece.chosen(found.left), self._dialect)
+            while not rest.ended:
+                self.convert(rest, batch)
+            batch.transactions.sort(key=LINE)
+        return batch
+
+    def convert(self, rows: Taken, batch: Batch) -> None:
         """Add to *batch* what the next 10,000 rows become, or fewer where there are long rejects."""
-        location, total, time, identity = self._reads
+        location, total, time, identity = self._readers.reads
         width, told = self._width, 0
         kind = self._sieve.kind if self._sieve.has_work else None
         groups = self.groups
+        withdraws = False
         add = batch.transactions.append
         for line, row in rows.take(BATCH_ROWS):
             placed = groups is None
@@ -204,19 +263,23 @@ class Converter:
                     raise BadValue(rows.flaw)
                 if kind is not None:
                     found = kind(row)
-                    if found is not Kind.COUNTS:
+                    withdraws = found is not Kind.COUNTS
+                    if withdraws and found is not Kind.WITHDRAWS:
                         batch.skipped += found is Kind.SKIPPED
                         continue
                 elif len(row) != width:
                     self._check_width(row, len(row))
                 if groups is not None:
                     placed = True
-                    groups.add(row, line)
+                    groups.add(row, line, withdraws=withdraws)
+                    continue
+                if withdraws:
+                    add(withdrawal(self._withdrawn(row), line))
                     continue
                 where = location(row)
                 units, scale, currency = total(row)
                 occurred_at, utc_offset = time(row)
-                add((identity(row), where, units, scale, currency, occurred_at, utc_offset, line))
+                add((identity(row), where, units, scale, currency, occurred_at, utc_offset, line, 0))
             except BadValue as bad:
                 if is_blank(row):
                     continue
@@ -227,7 +290,7 @@ class Converter:
                 reject = (
                     Reject(line, "", "", rows.flaw, raw) if rows.flaw else self._reject(bad, row, line, raw)
                 )
-                if not placed:
+                if not placed and not self._released:
                     raise HoldFile(
                         f"The row in line {line} {reject.rule}, so that it is not known of which transaction "
                         "it is a part. Correct it and send the file again."
@@ -250,7 +313,7 @@ class Converter:
 
     def _counts(self, row: list[str]) -> bool:
         if self._sieve.has_work:
-            return self._sieve.kind(row) is Kind.COUNTS
+            return self._sieve.kind(row) in (Kind.COUNTS, Kind.WITHDRAWS)
         self._check_width(row, len(row))
         return not is_blank(row)
 
@@ -260,16 +323,23 @@ class Converter:
         return bool(names) and names == self._header
 
     def _reject(self, bad: BadValue, row: Row, line: int, raw: str) -> Reject:
-        fault = bad if isinstance(bad, BadField) else self._fault(row)
+        fault = bad if isinstance(bad, BadField) else self._fault(row, self._readers)
         if fault.rule == RUINED_RULE and self._damage == "hold":
             told = f"`{fault.column}` in line {line} is `{printable(fault.value)}`"
             raise HoldFile(f"{told}: a spreadsheet has ruined such values. {EXPORT_AGAIN}")
         rule = fault.rule if fault.column else fault.rule + suspicion(raw)
         return Reject(line, fault.column, fault.value[:RAW_CHARACTERS], rule, raw)
 
-    def _fault(self, row: Row) -> BadField:
-        """What is wrong with a row that one of the readers does not take."""
-        faults = (reader.fault(row, self._columns.names) for reader in self._readers)
+    def _withdrawn(self, row: Row) -> str:
+        """The ID of the transaction that *row* withdraws.  Raises BadField."""
+        try:
+            return self._named[-1].read(row)
+        except BadValue as bad:
+            raise self._fault(row, self._named) from bad
+
+    def _fault(self, row: Row, readers: Iterable[Reader[object]]) -> BadField:
+        """What is wrong with a row that one of the *readers* does not take."""
+        faults = (reader.fault(row, self._columns.names) for reader in readers)
         fault = next((fault for fault in faults if fault is not None), None)
         assert fault is not None
         return fault

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from operator import itemgetter
@@ -24,6 +24,9 @@ ZONES_KEPT: Final = 500
 V = TypeVar("V", covariant=True)
 
 
+Read = Callable[[Row], V]  # raises BadValue
+
+
 class Check(NamedTuple):
     """A question to a row that is wrong: it raises BadValue if this is what is wrong with it."""
 
@@ -35,9 +38,16 @@ class Check(NamedTuple):
 class Reader(Generic[V]):
     """Reads one value.  The checks ask the same as `read` in smaller steps."""
 
-    read: Callable[[Row], V]  # raises BadValue
+    read: Read[V]
     places: tuple[int, ...]  # of the fields it is read from
     checks: tuple[Check, ...]
+    also: tuple[int, ...] = ()  # of further fields on which it depends
+    moments: Moments | None = None  # that read its field, or the halves of a time in two
+
+    @property
+    def depends_on(self) -> frozenset[int]:
+        """The places of all fields that `read` looks at."""
+        return frozenset((*self.places, *self.also))
 
     def is_empty(self, row: Row) -> bool:
         """Whether *row* says nothing about it."""
@@ -57,6 +67,26 @@ class Reader(Generic[V]):
                 column = " + ".join(names[place] for place in places)
                 return BadField(bad.rule, column, " ".join(row[place] for place in places))
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """What is read from a row, in this order."""
+
+    location: Reader[str]
+    total: Reader[tuple[int, int, str]]
+    time: Reader[tuple[int, int]]
+    identity: Reader[str]  # the location may be a part of it
+    is_counted: bool  # whether an ID depends on how often the same row was there before
+    is_scoped: bool  # whether the location is a part of the ID
+
+    def __iter__(self) -> Iterator[Reader[object]]:
+        yield from (self.location, self.total, self.time, self.identity)
+
+    @property
+    def reads(self) -> tuple[Read[str], Read[tuple[int, int, str]], Read[tuple[int, int]], Read[str]]:
+        """Of location, total, time and identity."""
+        return self.location.read, self.total.read, self.time.read, self.identity.read
 
 
 def location_reader(format: Format, columns: Columns) -> Reader[str]:
@@ -88,7 +118,7 @@ def zoned_reader(format: Format, places: tuple[int, ...], zone_place: int) -> Re
         return by_zone[row[zone_place]].read(row)
 
     checks = (*any_zone.checks, Check((zone_place,), lambda row: by_zone[row[zone_place]]))
-    return Reader(read, any_zone.places, (*checks, Check(any_zone.places, read)))
+    return Reader(read, any_zone.places, (*checks, Check(any_zone.places, read)), also=(zone_place,))
 
 
 def local_reader(format: Format, places: tuple[int, ...], zone: tzinfo) -> Reader[tuple[int, int]]:
@@ -104,7 +134,7 @@ def local_reader(format: Format, places: tuple[int, ...], zone: tzinfo) -> Reade
     if len(places) == 1:
         (place,) = places
         check = Check(places, lambda row: moments.read(row[place]))
-        return Reader(lambda row: moments.read(row[place]), places, (check,))
+        return Reader(lambda row: moments.read(row[place]), places, (check,), moments=moments)
 
     def read_joined(row: Row) -> tuple[int, int]:
         fields = [row[place].strip() for place in places]
@@ -121,7 +151,9 @@ def local_reader(format: Format, places: tuple[int, ...], zone: tzinfo) -> Reade
 
     checks = (*(Check((place,), not_empty(place)) for place in places), Check(places, read_joined))
     first, second, *others = places
-    return Reader(read_joined if others else read_pair, places, checks)
+    if others:
+        return Reader(read_joined, places, checks)
+    return Reader(read_pair, places, checks, moments=moments)
 
 
 def identity_reader(format: Format, columns: Columns) -> Reader[str]:
@@ -148,7 +180,8 @@ def scoped(identity: Reader[str], location: Reader[str]) -> Reader[str]:
     def read(row: Row) -> str:
         return compose((location.read(row), identity.read(row)))
 
-    return Reader(read, identity.places, (*identity.checks, Check(identity.places, read)))
+    checks = (*identity.checks, Check(identity.places, read))
+    return Reader(read, identity.places, checks, also=tuple(location.depends_on))
 
 
 def picker(places: Sequence[int]) -> Callable[[Row], tuple[str, ...]]:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from dorimportd.errors import HoldFile
 from dorimportd.parse.decode import line_ends
@@ -34,6 +34,42 @@ class Dialect:
         return csv.reader(lines, delimiter=self.delimiter, quotechar=self.quote)
 
 
+class Taken(Protocol):
+    """Where rows come from."""
+
+    flaw: str  # the rule that the row breaks which was taken last; empty when it breaks none
+
+    def take(self, limit: int) -> Iterator[tuple[int, list[str]]]:
+        """The next rows, each with the number of the line on which it begins."""
+
+    def raw(self, begin: int) -> str:
+        """The row taken last, which begins on this line, as it stands in the file."""
+
+
+class ChosenRows:
+    """The rows that single *lines* of a file are, by their numbers."""
+
+    flaw = ""
+
+    def __init__(self, lines: Mapping[int, str], dialect: Dialect) -> None:
+        self._lines = lines
+        self._rows = zip(lines, dialect.reader(lines.values()), strict=True)
+        self._left = len(lines)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the last row was taken."""
+        return not self._left
+
+    def take(self, limit: int) -> Iterator[tuple[int, list[str]]]:
+        for row in islice(self._rows, limit):
+            self._left -= 1
+            yield row
+
+    def raw(self, begin: int) -> str:
+        return self._lines[begin].rstrip("\r\n")[:RAW_CHARACTERS]
+
+
 class Rows:
     """The rows of the lines in *blocks*, of which the first is line *first*.  A blank line has no fields."""
 
@@ -46,6 +82,16 @@ class Rows:
         self._lines_begin = first
         self._before = first - 1
         self._reader = dialect.reader(self._feed(blocks))
+
+    @property
+    def is_between_rows(self) -> bool:
+        """Whether no line that was read so far belongs to a row that is still to come."""
+        return self.next_line == self._lines_begin + len(self._lines)
+
+    @property
+    def next_line(self) -> int:
+        """On which the next row begins."""
+        return self._begin
 
     def take(self, limit: int) -> Iterator[tuple[int, list[str]]]:
         """The next *limit* rows, or fewer, each with the number of the line on which it begins.

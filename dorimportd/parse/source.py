@@ -67,6 +67,7 @@ class Source(Table):
     extract: Expression | None = None
     split: Annotated[str, AfterValidator(separator)] | None = None
     part: Annotated[int, Field(ge=1)] | None = None
+    pad: Annotated[int, Field(ge=1, le=40)] | None = None
     digits: Annotated[int, Field(ge=1, le=40)] | None = None
     lookup: dict[str, Text] | None = None
     unknown: Literal["reject", "keep"] | Constant | None = None
@@ -170,6 +171,14 @@ def split(source: Source) -> Step | None:
     return take
 
 
+def pad(source: Source) -> Step | None:
+    """`pad = 4`: zeros before a number of fewer digits, which a spreadsheet has taken away."""
+    width = source.pad
+    if width is None:
+        return None
+    return lambda text: text.zfill(width) if text.isascii() and text.isdigit() else text
+
+
 def digits(source: Source) -> Step | None:
     """`digits = 4`: no other number of digits; a spreadsheet takes leading zeros away."""
     number = source.digits
@@ -207,4 +216,11 @@ def look_up(source: Source) -> Step | None:
     return find
 
 
-STEPS: Final[tuple[Callable[[Source], Step | None], ...]] = (strip_prefix, extract, split, digits, look_up)
+STEPS: Final[tuple[Callable[[Source], Step | None], ...]] = (
+    strip_prefix,
+    extract,
+    split,
+    pad,
+    digits,
+    look_up,
+)

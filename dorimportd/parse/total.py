@@ -53,7 +53,8 @@ def total_reader(format: Format, columns: Columns, currency: str) -> TotalReader
         return (*rounded(units, scale, places), code)
 
     checks = (*exact.checks, Check(exact.places, read))
-    return TotalReader(Reader(read, exact.places, checks), exact, is_refund, places)
+    also = (*exact.also, *map(columns.place, format.refunds or ()))
+    return TotalReader(Reader(read, exact.places, checks, also), exact, is_refund, places)
 
 
 class Prices:
@@ -68,8 +69,10 @@ class Prices:
         self._whole = format.implied_decimals is not None and not factors
         self._turn = -1 if format.sign == "inverted" else 1
         self.checks: tuple[Check, ...] = ()
+        self.also: tuple[int, ...] = ()
         if isinstance(format.currency, Source):
-            self.of = self._by_column(columns.place(format.currency))
+            self.also = (columns.place(format.currency),)
+            self.of = self._by_column(*self.also)
         else:
             always = self._in(format.currency or currency)
             self.of = lambda row: always
@@ -108,8 +111,8 @@ def exact_reader(format: Format, columns: Columns, currency: str) -> Reader[Pric
     checks = (*prices.checks, *(Check((place,), price_at(of, place)) for place in places))
     if len(places) == 1 and format.implied_decimals is None and format.sign == "as written":
         (place,) = places
-        return Reader(price_at(of, place), places, checks)
-    return Reader(read, places, checks)
+        return Reader(price_at(of, place), places, checks, prices.also)
+    return Reader(read, places, checks, prices.also)
 
 
 def price_at(of: Callable[[Row], Memo[Priced]], place: int) -> Callable[[Row], Priced]:

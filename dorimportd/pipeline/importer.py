@@ -1,7 +1,9 @@
 """One delivery, one outcome: bytes from the spool through the customer's format into the store.
 
 Whether a file is held is decided before its first row is written: a file that fits into one window is
-read whole first, and a larger one is read through once before it is read again for good.
+read whole first, and a larger one is read through once before it is read again for good.  Then it is
+compared with the files before it, see drift.py.  A delivery that a person has released is held only if it
+cannot be read.
 """
 
 from __future__ import annotations
@@ -13,9 +15,12 @@ from typing import Final
 from dorimportd.errors import HoldFile, Interrupted, NotWaiting
 from dorimportd.parse.format import Format
 from dorimportd.parse.read import Batch, Defaults, read
+from dorimportd.pipeline.drift import drift
+from dorimportd.pipeline.sampling import Sampler, thinned
 from dorimportd.spool.spool import Spool
 from dorimportd.store.deliveries import DeliveryRow
 from dorimportd.store.imports import Run
+from dorimportd.store.samples import Sample
 from dorimportd.store.store import Store
 from dorimportd.words import Delivery, Envelope, Outcome, Reject, State, TransactionRow
 
@@ -30,6 +35,11 @@ class Plan:
     tag: str  # NAME@DIGEST of the format
     format: Format
     defaults: Defaults
+
+    @property
+    def name(self) -> str:
+        """Of the format, without its digest."""
+        return self.tag.rpartition("@")[0]
 
 
 @dataclass(slots=True)
@@ -88,13 +98,14 @@ class Importer:
         except HoldFile as reason:
             self._store.set_state(sequence, State.HELD, str(reason))
             return delivery, Outcome(State.HELD, reason=str(reason))
-        return delivery, self._import(delivery, plan).outcome
+        return delivery, self._import(delivery, plan, released=row.released).outcome
 
-    def _import(self, delivery: Delivery, plan: Plan) -> DeliveryRow:
+    def _import(self, delivery: Delivery, plan: Plan, *, released: bool) -> DeliveryRow:
         envelope = delivery.envelope
-        run = self._store.importing(delivery.sequence, plan.tag)
+        run = self._store.importing(delivery.sequence, plan.tag, whole_days=plan.format.whole_days)
         earlier = self._store.earlier_same_bytes(envelope.customer, envelope.sha256, delivery.sequence)
-        windows = self._windows(delivery, plan)
+        sampler = Sampler()
+        windows = self._windows(delivery, plan, sampler, released=released)
         try:
             only: Window | None = next(windows)
             for window in windows:  # to the end, so that a file that must be held leaves no row behind
@@ -102,23 +113,42 @@ class Importer:
                 if only is not None:
                     only.clear()
                 only = None
+            judged = released or run.resume_at > 0  # before the first row of it was written
+            run.sample = self._compared(delivery, plan, sampler, judged=judged)
         except HoldFile as reason:
             return run.hold(str(reason), reason.rejects)
         if only is not None:
             return run.finish(only.transactions, only.rejects, only.rows, earlier, only.further)
-        return write_windows(run, self._windows(delivery, plan), earlier)
+        return write_windows(run, self._windows(delivery, plan, Sampler(), released=released), earlier)
 
-    def _windows(self, delivery: Delivery, plan: Plan) -> Iterator[Window]:
+    def _compared(self, delivery: Delivery, plan: Plan, sampler: Sampler, *, judged: bool) -> Sample:
+        """What is kept of the file for those that follow.
+
+        Raises HoldFile when it is unlike those before, unless that was *judged* already.
+        """
+        sequence, envelope = delivery.sequence, delivery.envelope
+        now = sampler.sample(envelope.received_at)
+        past = self._store.samples(envelope.customer, plan.name, sequence)
+        found = drift(now, past, plan.format, lambda ids: self._store.known(envelope.customer, ids, sequence))
+        if found and not judged:
+            raise HoldFile(found)
+        return Sample(thinned(now.rows), envelope.received_at, anew=found is not None)
+
+    def _windows(
+        self, delivery: Delivery, plan: Plan, sampler: Sampler, *, released: bool
+    ) -> Iterator[Window]:
         """The rows of the file, at least one window, each but the last as full as a window gets."""
         window = Window()
         with self._spool.open_delivery(delivery.sequence) as stream:
-            for batch in read(stream, plan.format, plan.defaults, delivery.envelope.name):
+            name = delivery.envelope.name
+            for batch in read(stream, plan.format, plan.defaults, name, released=released):
                 if self._stopping():
                     raise Interrupted
                 if window.rows and window.rows + batch.rows > WINDOW:
                     yield window
                     window = Window()
                 window.add(batch)
+                sampler.add(batch.transactions)
         yield window
 
 

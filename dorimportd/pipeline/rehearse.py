@@ -30,11 +30,12 @@ class Rehearsal:
     rejects: list[Reject] = field(default_factory=list)
     further: int = 0  # rows of transactions that are made of several, besides the first of each
     skipped: int = 0  # further rows, which the format leaves out
+    withdrawn: int = 0  # transactions that the file withdraws; they are none of `transactions`
 
     @property
     def duplicates(self) -> int:
         """Rows that a later row of the file overrides."""
-        return self.rows - len(self.rejects) - len(self.transactions) - self.further
+        return self.rows - len(self.rejects) - len(self.transactions) - self.withdrawn - self.further
 
     @property
     def refunds(self) -> int:
@@ -72,6 +73,7 @@ class Rehearsal:
             "duplicates": self.duplicates,
             "rejected": len(self.rejects),
             "skipped": self.skipped,
+            "withdrawn": self.withdrawn,
             "totals": {currency: f"{total:f}" for currency, total in sorted(self.totals().items())},
             "first": iso(instant(period[0])) if period else None,
             "last": iso(instant(period[1])) if period else None,
@@ -97,4 +99,7 @@ def rehearse(stream: BinaryIO, format: Format, defaults: Defaults, name: str = "
         found.rejects += batch.rejects
         transactions = map(Transaction._make, batch.transactions)
         found.transactions.update((each.transaction_id, each) for each in transactions)
+    for withdrawn in [each for each in found.transactions.values() if each.withdrawn]:
+        del found.transactions[withdrawn.transaction_id]
+        found.withdrawn += 1
     return found

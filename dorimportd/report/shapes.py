@@ -28,6 +28,8 @@ DELIVERY: Final = (
     "replaced",
     "duplicates",
     "rejected",
+    "absent",
+    "absent_ids",
 )
 
 
@@ -35,7 +37,8 @@ def delivery_shape(delivery: Delivery, outcome: Outcome) -> dict[str, Any]:
     """A delivery and what became of it."""
     envelope = asdict(delivery.envelope) | {"received_at": iso(delivery.envelope.received_at)}
     told = asdict(outcome.counts) | {name: getattr(outcome, name) for name in ("state", "reason", "format")}
-    known = {"sequence": delivery.sequence, **envelope, **told}
+    absent = {"absent": outcome.absent.count, "absent_ids": list(outcome.absent.first)}
+    known = {"sequence": delivery.sequence, **envelope, **told, **absent}
     return {name: known[name] for name in DELIVERY}
 
 

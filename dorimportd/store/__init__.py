@@ -1,7 +1,10 @@
 """THE TABLE: what was sold, who told it, and what became of each delivery.
 
     open_store(url) ──> Store ──┬── deliveries.py    states, counts, rejects
-                                ├── imports.py ───── upsert.py       windows of rows, highest sequence wins
+                                ├── imports.py ──┬── upsert.py       windows of rows, highest sequence wins
+                                │                ├── meetings.py     what they meet in the table
+                                │                └── absent.py       what a file of whole days does not tell
+                                ├── samples.py       what the last files were like
                                 └── sales.py         the transactions, as they are read
     models.py       the tables          migrations/    how they came to be; the view `sales`
     connect.py      connections and their faults       sqlite.py  postgresql.py    where the two differ
@@ -16,6 +19,7 @@ from __future__ import annotations
 from dorimportd.store.deliveries import DeliveryRow, Waiting
 from dorimportd.store.imports import Run
 from dorimportd.store.sales import SalesRow
+from dorimportd.store.samples import Sample, Shown
 from dorimportd.store.store import Store, open_store
 
-__all__ = ["DeliveryRow", "Run", "SalesRow", "Store", "Waiting", "open_store"]
+__all__ = ["DeliveryRow", "Run", "SalesRow", "Sample", "Shown", "Store", "Waiting", "open_store"]

@@ -3,6 +3,7 @@
     received ──> imported | duplicate | held      imports.py says so, or for `held` set_state
     received ──> failed ──> the same              tries are counted, the progress is kept
     any of them ──> received                      a retry: as if nothing had been tried yet
+    held ──> received                             a release: the same, and `released` says so until a retry
 
 What has its outcome keeps it until a retry; an attempt that comes too late finds NotWaiting.
 It knows nothing of the transactions.  Functions that write hold a database transaction of their own.
@@ -10,6 +11,7 @@ It knows nothing of the transactions.  Functions that write hold a database tran
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -21,10 +23,21 @@ from peewee import Case, Query, fn
 from dorimportd.errors import NotWaiting
 from dorimportd.store.connect import Connected
 from dorimportd.store.models import REJECT_COLUMNS, Deliveries, Rejects
-from dorimportd.words import EPOCH, Channel, Counts, Delivery, Envelope, Outcome, Reject, State, instant
+from dorimportd.words import (
+    EPOCH,
+    Absent,
+    Channel,
+    Counts,
+    Delivery,
+    Envelope,
+    Outcome,
+    Reject,
+    State,
+    instant,
+)
 
 WAITING: Final = (State.RECEIVED, State.FAILED)
-NO_PROGRESS: Final = {"format": None, "windows": 0, **asdict(Counts())}
+NO_PROGRESS: Final = {"format": None, "windows": 0, "absent": 0, "absent_ids": "[]", **asdict(Counts())}
 READ_TO_END: Final = (State.IMPORTED, State.DUPLICATE)
 
 ROWS_AT_ONCE: Final = 200  # of deliveries, in one statement
@@ -42,7 +55,7 @@ class DeliveryRow:
     outcome: Outcome  # so far: counts grow while the import goes on
     tries: int  # failed ones
     windows: int  # parts of the file that are in the table, while the import goes on
-    released: bool  # a person has said that it is to be imported, whatever speaks against it
+    released: bool  # a person said that it is to be imported, whatever speaks against it; stays until a retry
 
     @property
     def sequence(self) -> int:
@@ -145,14 +158,14 @@ def set_state(database: Connected, sequence: int, state: State, reason: str | No
         elif state is State.HELD:
             change(database, sequence, (*WAITING, State.HELD), **values)
         elif state is State.RECEIVED:
-            start_again(database, sequence, tries=0)
+            start_again(database, sequence, tries=0, released=False)
         else:
             raise ValueError(f"only an import ends as {state}")
 
 
 def release(database: Connected, sequence: int) -> None:
     with database.writing():
-        start_again(database, sequence, tries=0, released=True)
+        start_again(database, sequence, (State.HELD,), tries=0, released=True)
 
 
 def start_again(
@@ -216,11 +229,13 @@ def delivery_row(
     tries: int,
     windows: int,
     released: bool,
+    absent: int,
+    absent_ids: str,
     **rest: Any,
 ) -> DeliveryRow:
     counts = Counts(**{each.name: rest.pop(each.name) for each in fields(Counts)})
     envelope = Envelope(channel=Channel(channel), received_at=instant(received_at), **rest)
-    outcome = Outcome(State(state), counts, reason, format)
+    outcome = Outcome(State(state), counts, reason, format, Absent(absent, tuple(json.loads(absent_ids))))
     return DeliveryRow(Delivery(sequence, envelope), outcome, tries, windows, released)
 
 

@@ -11,12 +11,14 @@ kept only while the progress is the one that the attempt knows.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from types import MappingProxyType
 from typing import Any, Final
 
 from dorimportd.errors import NotWaiting, StoreAway
+from dorimportd.store.absent import find_absent
 from dorimportd.store.connect import Connected
 from dorimportd.store.deliveries import (
     WAITING,
@@ -28,10 +30,13 @@ from dorimportd.store.deliveries import (
     storable,
 )
 from dorimportd.store.models import Customers, Deliveries
+from dorimportd.store.samples import Sample
+from dorimportd.store.samples import keep as keep_sample
 from dorimportd.store.upsert import upsert
-from dorimportd.words import Counts, Reject, State, TransactionRow
+from dorimportd.words import Absent, Counts, Reject, State, TransactionRow
 
 ONE_ROW_EACH: Final[Mapping[int, int]] = MappingProxyType({})
+NONE_ABSENT: Final = Absent()
 
 
 class Run:
@@ -42,10 +47,11 @@ class Run:
     were kept.
     """
 
-    def __init__(self, database: Connected, row: DeliveryRow, format: str) -> None:
+    def __init__(self, database: Connected, row: DeliveryRow, format: str, *, whole_days: bool) -> None:
         self._database = database
         self._customer = row.delivery.envelope.customer
         self._format = format
+        self._whole_days = whole_days
         self._windows = row.windows
         # A retry of what this same format has read to the end.
         self._known_to_end = row.windows == 0 and row.outcome.format == format
@@ -54,6 +60,7 @@ class Run:
         self.sequence = row.sequence
         self.resume_at = row.windows
         self.counts = row.outcome.counts
+        self.sample: Sample | None = None  # what `finish` keeps besides, for the deliveries that follow
 
     def write(
         self,
@@ -90,11 +97,15 @@ class Run:
         """
         with self._database.writing():
             counts = self.counts + self._put(transactions, rejects, rows, further)
+            absent = self._absent()
+            if self.sample is not None:
+                name = self._format.rpartition("@")[0]
+                keep_sample(self._database, self.sequence, self._customer, name, self.sample)
             changed = counts.imported or self._overrode
             if duplicate_of is not None and not changed and not counts.rejected:
                 reason = f"The same bytes were delivery {duplicate_of}; they change nothing."
-                return self._record(State.DUPLICATE, reason, counts, windows=0)
-            return self._record(State.IMPORTED, None, counts, windows=0)
+                return self._record(State.DUPLICATE, reason, counts, 0, absent)
+            return self._record(State.IMPORTED, None, counts, 0, absent)
 
     def hold(self, reason: str, rejects: Sequence[Reject] = ()) -> DeliveryRow:
         """Let the delivery wait for a person, with *rejects* as examples of what is wrong.
@@ -127,12 +138,22 @@ class Run:
         add_rejects(self._database, self.sequence, rejects, first=self.counts.rejected)
         return counts + Counts(rows=len(rejects), rejected=len(rejects))
 
-    def _record(self, state: State, reason: str | None, counts: Counts, windows: int) -> DeliveryRow:
+    def _absent(self) -> Absent:
+        """What this delivery leaves untold of its days, after its last window."""
+        if not self._whole_days:
+            return Absent()
+        return find_absent(self._database, lock_customer(self._database, self._customer), self.sequence)
+
+    def _record(
+        self, state: State, reason: str | None, counts: Counts, windows: int, absent: Absent = NONE_ABSENT
+    ) -> DeliveryRow:
         values: dict[str, Any] = {
             "state": state,
             "reason": reason and storable(reason),
             "format": self._format,
             "windows": windows,
+            "absent": absent.count,
+            "absent_ids": json.dumps(absent.first),
             **asdict(counts),
         }
         query = Deliveries.update(**values).where(
@@ -146,7 +167,7 @@ class Run:
         return row
 
 
-def begin(database: Connected, sequence: int, format: str) -> Run:
+def begin(database: Connected, sequence: int, format: str, *, whole_days: bool) -> Run:
     """An attempt at delivery *sequence*.
 
     Raises LookupError when there is no such delivery, NotWaiting when it has its outcome.
@@ -160,7 +181,7 @@ def begin(database: Connected, sequence: int, format: str) -> Run:
     if not resumable and (row.windows > 0 or row.outcome.counts != Counts()):
         with database.writing():
             row = start_again(database, sequence, WAITING)
-    return Run(database, row, format)
+    return Run(database, row, format, whole_days=whole_days)
 
 
 def lock_customer(database: Connected, name: str) -> int:

@@ -56,6 +56,8 @@ class Deliveries(Model):
     tries = IntegerField()
     windows = IntegerField()  # committed so far by `format`
     released = BooleanField()
+    absent = BigIntegerField()
+    absent_ids = TextField()  # the first of them, a JSON list
 
     class Meta:
         table_name = "delivery"
@@ -77,6 +79,20 @@ class Rejects(Model):
         primary_key = CompositeKey("sequence", "number")
 
 
+class Samples(Model):
+    """Some rows of a file that was imported lately: see samples.py."""
+
+    sequence = BigIntegerField(primary_key=True)
+    customer = TextField()
+    format = TextField()  # its name without digest
+    received_at = BigIntegerField()  # microseconds since 1970-01-01T00:00:00Z
+    anew = BooleanField()
+    shown = TextField()  # JSON
+
+    class Meta:
+        table_name = "sample"
+
+
 class Told(Model):
     """What a file tells of a transaction: the fields of words.Transaction, in its order."""
 
@@ -88,10 +104,14 @@ class Told(Model):
     occurred_at = BigIntegerField()  # microseconds since 1970-01-01T00:00:00Z
     utc_offset = IntegerField()  # seconds east of UTC
     line = BigIntegerField()
+    withdrawn = BooleanField()
 
 
 class Sales(Told):
-    """A transaction, as the delivery with the highest sequence told it."""
+    """A transaction, as the delivery with the highest sequence told it.
+
+    One that is withdrawn stays here, lest an older delivery that is imported later bring it back.
+    """
 
     customer = IntegerField()
     sequence = BigIntegerField()

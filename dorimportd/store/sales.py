@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from peewee import Query
+from peewee import Query, fn
 
 from dorimportd.store.connect import Connected
 from dorimportd.store.deliveries import microseconds
@@ -48,6 +48,14 @@ def transaction(database: Connected, customer: str, transaction_id: str) -> tupl
     return None
 
 
+def known(database: Connected, customer: str, transaction_ids: Sequence[str], before: int) -> int:
+    """How many of these few were told by a delivery *before* that one."""
+    number = Customers.select(Customers.id).where(Customers.name == customer)
+    these = (Sales.customer == number) & Sales.transaction_id.in_(transaction_ids)
+    query = Sales.select(fn.COUNT(Sales.transaction_id)).where(these & (Sales.sequence < before))
+    return int(query.scalar(database))
+
+
 def counts(database: Connected) -> dict[str, int]:
     query = Customers.select(Customers.name, Customers.transactions).order_by(Customers.name)
     return dict(query.tuples().execute(database))
@@ -66,7 +74,7 @@ def told(customer: str) -> Query:
         Sales.line,
     )
     number = Customers.select(Customers.id).where(Customers.name == customer)
-    return Sales.select(*columns).where(Sales.customer == number)
+    return Sales.select(*columns).where((Sales.customer == number) & ~Sales.withdrawn)
 
 
 def sales_row(

@@ -7,17 +7,18 @@ from `open_store` already.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from dorimportd.errors import StoreUnusable
-from dorimportd.store import deliveries, imports, sales
+from dorimportd.store import deliveries, imports, sales, samples
 from dorimportd.store.connect import Connected
 from dorimportd.store.deliveries import DeliveryRow, Waiting
 from dorimportd.store.imports import Run
 from dorimportd.store.migrations import migrate
 from dorimportd.store.postgresql import open_postgresql, without_password
 from dorimportd.store.sales import SalesRow
+from dorimportd.store.samples import Sample
 from dorimportd.store.sqlite import open_sqlite
 from dorimportd.words import Delivery, Reject, State
 
@@ -118,7 +119,10 @@ class Store:
         deliveries.set_state(self._database, sequence, state, reason)
 
     def release(self, sequence: int) -> None:
-        """Retry a delivery whatever speaks against it; its row says `released` from now on."""
+        """Retry a held delivery whatever speaks against it; its row says `released` until another retry.
+
+        Raises LookupError when there is no such delivery, NotWaiting when it is not held.
+        """
         deliveries.release(self._database, sequence)
 
     def earlier_same_bytes(self, customer: str, sha256: str, before: int) -> int | None:
@@ -131,13 +135,28 @@ class Store:
         with self._database.using():
             return deliveries.queue(self._database)
 
-    def importing(self, sequence: int, format: str) -> Run:
+    def importing(self, sequence: int, format: str, *, whole_days: bool = False) -> Run:
         """An attempt to import a waiting delivery by *format*, NAME@DIGEST.
 
+        *whole_days* says that it tells all sales of each location and day of which it tells any; its
+        outcome then has those of older deliveries that it does not tell.
         Raises LookupError when there is no such delivery, NotWaiting when it has its outcome.
         """
         with self._database.using():
-            return imports.begin(self._database, sequence, format)
+            return imports.begin(self._database, sequence, format, whole_days=whole_days)
+
+    def samples(self, customer: str, format: str, before: int) -> list[Sample]:
+        """What the last files of *customer* in *format*, a name without digest, were like; newest first.
+
+        Of those with a lower sequence than *before*, from the last one on that was let in though it differed.
+        """
+        with self._database.using():
+            return samples.before(self._database, before, customer, format)
+
+    def known(self, customer: str, transaction_ids: Sequence[str], before: int) -> int:
+        """How many of these few transactions a delivery *before* that one has told."""
+        with self._database.using():
+            return sales.known(self._database, customer, transaction_ids, before)
 
     def transactions(
         self, customer: str, start: datetime | None = None, end: datetime | None = None
@@ -154,6 +173,6 @@ class Store:
             return sales.transaction(self._database, customer, transaction_id)
 
     def transaction_counts(self) -> dict[str, int]:
-        """How many transactions each customer has; nothing is counted for it."""
+        """How many transactions each customer has, without those withdrawn; nothing is counted for it."""
         with self._database.using():
             return sales.counts(self._database)

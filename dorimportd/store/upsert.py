@@ -15,6 +15,9 @@ What is stored and what a delivery tells of the same transaction ID:
     an earlier run of
     the same delivery
 
+What withdraws a transaction is put in like what tells one, and stays: an older delivery that is imported
+later does not bring it back, and a newer one does.
+
 What is overwritten takes the new sequence even if it says the same: an older delivery that is imported
 again later must not win.  A window comes sorted by key, which is worth a factor of three to five in a
 large table whose IDs are random.
@@ -25,26 +28,33 @@ from __future__ import annotations
 from bisect import bisect
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from enum import IntEnum, auto
 from functools import cache
 from itertools import chain
 from operator import itemgetter
 from typing import Final, NamedTuple
 
-from peewee import EXCLUDED, SQL, Case, Expression, Function, IntegrityError, Query, Value, fn
+from peewee import EXCLUDED, SQL, IntegrityError, Value
 
 from dorimportd.store.connect import Connected
+from dorimportd.store.meetings import (
+    Found,
+    Met,
+    by_kind,
+    compare,
+    compare_rows,
+    meetings,
+    meetings_by_line,
+    shown_more,
+)
 from dorimportd.store.migrations.version import TYPES
-from dorimportd.store.models import STAGED_COLUMNS, Sales, Staged, Told
+from dorimportd.store.models import STAGED_COLUMNS, Sales, Staged
 from dorimportd.store.postgresql import Postgresql
 from dorimportd.store.sqlite import BATCH, Sqlite
 from dorimportd.words import Counts, TransactionRow
 
 KEY: Final = itemgetter(0)  # the transaction ID
 LINE: Final = 7  # where a TransactionRow has its line
-
-AGREED: Final = ("location", "currency", "occurred_at", "utc_offset")
-MOST_PLACES: Final = 4  # of a total, see words.Amount
+WITHDRAWN: Final = itemgetter(8)
 
 STAGE: Final = """
     CREATE TEMPORARY TABLE IF NOT EXISTS stage (
@@ -55,7 +65,8 @@ STAGE: Final = """
         currency {text},
         occurred_at BIGINT,
         utc_offset INTEGER,
-        line BIGINT
+        line BIGINT,
+        withdrawn BOOLEAN
     )
 """
 
@@ -66,23 +77,11 @@ SAMPLED: Final = 50  # one row in so many tells where the pens begin
 OVERWRITTEN: Final = [*(getattr(Sales, name) for name in STAGED_COLUMNS[1:]), Sales.sequence]
 
 
-class Met(IntEnum):
-    """What a transaction met in the table."""
-
-    NOTHING = auto()
-    NEWER = auto()
-    LATER_ROW = auto()
-    EARLIER_ROW = auto()  # which says the same
-    OTHER_EARLIER_ROW = auto()
-    SAME = auto()
-    OTHER = auto()
-
-
 class Put(NamedTuple):
     """What a window did."""
 
     counts: Counts  # of rows of the file
-    fresh: int  # transactions that the table has more than before
+    fresh: int  # transactions that the table shows more than before; fewer if negative
     overrode: bool  # an earlier window of the same file, which said otherwise
 
 
@@ -109,25 +108,28 @@ def upsert(
     if isinstance(database, Sqlite):
         rest = rows[put_while_unknown(database, customer, sequence, rows) :]
     at_once = rows[: len(rows) - len(rest)]
-    met, unknown = dict.fromkeys(Met, 0), 0
+    met: Counter[Met] = Counter()
+    found: Found = Counter()
     if rest:
         stage(database, rest)
         found = compare(database, meetings(customer, sequence, spare_later=known_to_end))
-        unknown = found.get(Met.NOTHING, 0)
         lines = meetings_by_line(customer, sequence, spare_later=known_to_end)
-        met |= compare_rows(database, lines, further) if further else found
-        some_known = unknown < len(rest)
+        met = compare_rows(database, lines, further) if further else by_kind(found)
+        some_known = by_kind(found)[Met.NOTHING] < len(rest)
         put_staged(database, customer, sequence, some_known=some_known, spare_later=known_to_end)
     everything = rows_of(transactions, further)
-    overridden = met[Met.LATER_ROW] + met[Met.EARLIER_ROW] + met[Met.OTHER_EARLIER_ROW]
+    overrode = met[Met.OTHER_EARLIER_ROW] + met[Met.TURNED_EARLIER_ROW]
+    overridden = met[Met.LATER_ROW] + met[Met.EARLIER_ROW] + overrode
+    replaced = met[Met.OTHER] + met[Met.TURNED]
     counts = Counts(
         rows=everything,
-        imported=rows_of(at_once, further) + met[Met.NOTHING] + met[Met.OTHER],
+        imported=rows_of(at_once, further) + met[Met.NOTHING] + replaced,
         unchanged=met[Met.NEWER] + met[Met.SAME],
-        replaced=met[Met.OTHER],
+        replaced=replaced,
         duplicates=everything - rows_of(rows, further) + overridden,
     )
-    return Put(counts, len(at_once) + unknown, overrode=met[Met.OTHER_EARLIER_ROW] > 0)
+    fresh = len(at_once) - sum(map(WITHDRAWN, at_once)) + shown_more(found)
+    return Put(counts, fresh, overrode=overrode > 0)
 
 
 def rows_of(transactions: Sequence[TransactionRow], further: Mapping[int, int]) -> int:
@@ -182,76 +184,6 @@ def stage(database: Connected, rows: Sequence[TransactionRow]) -> None:
     database.sql(STAGE.format_map(TYPES[database.dialect]))
     database.sql("DELETE FROM stage")
     database.load("stage", STAGED_COLUMNS, rows)
-
-
-def compare(database: Connected, query: Query) -> dict[Met, int]:
-    """How many of the staged transactions meet what in the table, by `meetings`."""
-    return {Met(kind): count for kind, count in query.tuples().execute(database)}
-
-
-def compare_rows(database: Connected, query: Query, further: Mapping[int, int]) -> dict[Met, int]:
-    """How many rows of the file those are made of that meet what in the table, by `meetings_by_line`."""
-    rows: Counter[Met] = Counter()
-    for kind, line in query.tuples().execute(database):
-        rows[Met(kind)] += 1 + further.get(line, 0)
-    return rows
-
-
-def meetings(customer: int, sequence: int, *, spare_later: bool) -> Query:
-    """The kinds of Met and how many staged transactions each has."""
-    kind = meeting(customer, sequence, spare_later=spare_later)
-    return Staged.select(kind, fn.COUNT(SQL("*"))).group_by(SQL("1"))
-
-
-def meetings_by_line(customer: int, sequence: int, *, spare_later: bool) -> Query:
-    """The kind of Met of each staged transaction, and its line."""
-    return Staged.select(meeting(customer, sequence, spare_later=spare_later), Staged.line)
-
-
-def meeting(customer: int, sequence: int, *, spare_later: bool) -> Function:
-    """The kind of Met of a staged transaction.
-
-    By a subquery for each of them, which can only be a look at the primary key.  A join leaves PostgreSQL
-    the choice, and what it knows of a customer is old: it may take one with a million rows for new, and
-    compare each of them with each row of the window.
-    """
-    same_file = Sales.sequence == sequence
-    kinds = [
-        (Sales.sequence > sequence, Met.NEWER),
-        (same_file & (Sales.line < Staged.line) & says_the_same(), Met.EARLIER_ROW),
-        (same_file & (Sales.line < Staged.line), Met.OTHER_EARLIER_ROW),
-        (says_the_same(), Met.SAME),
-    ]
-    if spare_later:
-        kinds.insert(0, (same_file & (Sales.line > Staged.line), Met.LATER_ROW))
-    met = Sales.select(Case(None, kinds, Met.OTHER)).where(known(customer))
-    return fn.COALESCE(met, Met.NOTHING)
-
-
-def known(customer: int) -> Expression:
-    """Whether a row of the table and a staged one are the same transaction."""
-    key: Expression = (Sales.customer == customer) & (Sales.transaction_id == Staged.transaction_id)
-    return key
-
-
-def says_the_same() -> Expression:
-    """Whether table and stage agree on everything; 1.5 and 1.50 are the same total."""
-    same: Expression = (Sales.scale == Staged.scale) & (Sales.units == Staged.units)
-    for places in range(1, MOST_PLACES + 1):
-        same |= longer(Sales, Staged, places) | longer(Staged, Sales, places)
-    for name in AGREED:
-        same &= getattr(Sales, name) == getattr(Staged, name)
-    return same
-
-
-def longer(left: type[Told], right: type[Told], places: int) -> Expression:
-    """Whether *left* is the total of *right* written with so many places more.
-
-    By division, since the product may be too large for 64 bits.
-    """
-    whole = left.units / 10**places
-    exact: Expression = (left.units == whole * 10**places) & (whole == right.units)
-    return exact & (left.scale == right.scale + places)
 
 
 def put_staged(

@@ -240,6 +240,25 @@ def test_an_envelope_that_cannot_be_read_does_not_hide_the_others(house, ctl, sa
     assert (status, printed, said_of_one) == (1, "", said)
 
 
+def test_without_a_daemon_a_retry_and_a_release_wait_for_its_next_start(house, ctl, sales):
+    ctl("import", *sales(2), "--customer", "acme")
+    assert ctl("delivery", "release", "1") == (
+        1,
+        "",
+        ["Delivery 1 is received; only one that is held can be released."],
+    )
+    register(house)
+    store = store_of(house)
+    for sequence in (1, 2):
+        store.set_state(sequence, State.HELD, "it waits")
+    said = "Delivery 1 is imported as it is at the next start; no daemon is running.\n"
+    assert ctl("delivery", "release", "1") == (0, said, [])
+    said = "Delivery 2 is imported again at the next start; no daemon is running.\n"
+    assert ctl("delivery", "retry", "2") == (0, said, [])
+    assert [store.delivery(sequence).released for sequence in (1, 2)] == [True, False]
+    store.close()
+
+
 @pytest.mark.parametrize(("since", "expected"), [("0001-01-01", [1]), ("9999-12-31T23:59:59", [])])
 def test_since_takes_the_ends_of_the_calendar(ctl, sales, since, expected):
     ctl("import", *sales(1), "--customer", "acme")

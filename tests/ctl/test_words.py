@@ -23,6 +23,7 @@ DELIVERY = [
         "state",
     ),
     *("reason", "format", "rows", "imported", "unchanged", "replaced", "duplicates", "rejected"),
+    *("absent", "absent_ids"),
 ]
 TRANSACTION = [
     *("customer", "location", "transaction_id", "total", "currency", "occurred_at", "local_time", "delivery"),
@@ -93,6 +94,8 @@ def test_deliveries_have_the_agreed_fields_in_the_agreed_order(appliance):
         "replaced": 0,
         "duplicates": 0,
         "rejected": 1,
+        "absent": 0,
+        "absent_ids": [],
     }
     assert (held["state"], held["rows"]) == ("held", 0)
     assert "column `Total` is gone" in held["reason"]
@@ -318,3 +321,43 @@ def test_json_is_json_for_every_listing(appliance):
         ["format", "list"],
     ):
         assert isinstance(json.loads(appliance.run_ctl(*words, "--json")), list)
+
+
+def test_a_held_delivery_is_imported_as_it_is_by_a_release(appliance, file):
+    bad = b"0012;C-2;1O.00;2026-07-14 10:32:00\n" * 3
+    new = file(SALES.replace(b"B-1", b"C-1") + bad)
+    (accepted,) = appliance.ctl("import", new, "--customer", "acme")
+    number = accepted["sequence"]
+    held = appliance.settle(number)[-1]
+    assert (held["state"], held["rows"]) == ("held", 0)
+    shown = appliance.run_ctl("delivery", "show", str(number)).splitlines()
+    assert shown[-2:] == [
+        f"Mend what the reason says, then: dorimportctl delivery retry {number}",
+        f"Or import it as it is: dorimportctl delivery release {number}",
+    ]
+    said = appliance.run_ctl("delivery", "release", str(number))
+    assert said == f"Delivery {number} is imported as it is now.\n"
+    released = appliance.settle(number)[-1]
+    assert (released["state"], released["reason"]) == ("imported", None)
+    assert (released["rows"], released["imported"], released["rejected"]) == (6, 1, 3)
+    assert [each["line"] for each in appliance.ctl("delivery", "rejects", str(number))] == [5, 6, 7]
+    assert "release" not in appliance.run_ctl("delivery", "show", str(number))
+
+
+def test_what_cannot_be_read_stays_held_after_a_release(appliance, file):
+    (accepted,) = appliance.ctl("import", file(b"%PDF-1.4\n"), "--customer", "acme")
+    number = accepted["sequence"]
+    before = appliance.settle(number)[-1]
+    told = appliance.ctl("delivery", "release", str(number))
+    assert (told["sequence"], list(told)) == (number, DELIVERY)
+    after = appliance.settle(number)[-1]
+    assert (after["state"], after["reason"]) == (before["state"], before["reason"])
+    assert after["reason"].startswith("The file is a PDF document")
+
+
+def test_only_what_is_held_can_be_released(appliance):
+    said = appliance.run_ctl("delivery", "release", "1", status=1)
+    assert said == "Delivery 1 is imported; only one that is held can be released.\n"
+    assert appliance.run_ctl("delivery", "release", "99", status=1) == "There is no delivery 99.\n"
+    told = appliance.ctl("delivery", "retry", "1")
+    assert (told["sequence"], list(told)) == (1, DELIVERY)

@@ -61,13 +61,28 @@ def test_a_name_that_is_there_twice_holds_the_file_if_it_is_meant():
         (
             "x\nStore,No,Grand Total,Time,Cashier\n",
             "The header in line 2 does not fit the format: column `Total` is gone; `Grand Total` is new and"
-            " looks like it. Its columns are `Store`, `No`, `Grand Total`, `Time`, `Cashier`.",
+            " looks like it. Its columns are `Store`, `No`, `Grand Total`, `Time`, `Cashier`."
+            ' If it is the same, set aliases = { "Total" = ["Grand Total"] }.',
         ),
         (
             "Store,Totl,Cashier\n",
             "The header in line 1 does not fit the format: column `No` is gone, column `Total` is gone;"
             " `Totl` is new and looks like it, column `Time` is gone."
-            " Its columns are `Store`, `Totl`, `Cashier`.",
+            " Its columns are `Store`, `Totl`, `Cashier`."
+            ' If it is the same, set aliases = { "Total" = ["Totl"] }.',
+        ),
+        (
+            "Store,Number,Totals,Times\n",
+            "The header in line 1 does not fit the format: column `No` is gone, column `Total` is gone;"
+            " `Totals` is new and looks like it, column `Time` is gone; `Times` is new and looks like it."
+            " Its columns are `Store`, `Number`, `Totals`, `Times`."
+            ' If they are the same, set aliases = { "Total" = ["Totals"], "Time" = ["Times"] }.',
+        ),
+        (
+            "7,117,12.50,2026-07-14\n",
+            "None of the first 100 lines has any of the columns `Store`, `No`, `Total`, `Time`;"
+            " line 1 has `7`, `117`, `12.50`, `2026-07-14`. If the file has lost its header, send it again"
+            ' with one; if it has none from now on, set header = "none" and number its columns.',
         ),
         (
             "Store;No;Total;Time\n1;2;3,4;5\n",

@@ -39,6 +39,8 @@ def outcome(file: str, format: str, name: str = "") -> tuple[list[str], list[tup
         (", extract = '(?:B-|x )(\\d+)'", ["7", "08", "9"]),
         (', lookup = { "B-7" = "Mitte", "B-08" = "Nord" }, unknown = "keep"', ["Mitte", "Nord", "x 9 y"]),
         (', lookup = { "B-7" = "Mitte" }, unknown = { constant = "?" }', ["Mitte", "?", "?"]),
+        (', strip_prefix = "B-", pad = 3', ["007", "008", "x 9 y"]),
+        (', strip_prefix = "B-", pad = 2, lookup = { "07" = "M" }, unknown = "keep"', ["M", "08", "x 9 y"]),
         (', strip_prefix = "B-", lookup = { "7" = "M", "08" = "N", "x 9 y" = "O" }', ["M", "N", "O"]),
     ],
 )

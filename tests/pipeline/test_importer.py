@@ -12,7 +12,7 @@ from dorimportd.pipeline.importer import Importer, Plan
 from dorimportd.spool.spool import Spool
 from dorimportd.spool.upload import Room
 from dorimportd.store.store import open_store
-from dorimportd.words import Channel, Counts, State
+from dorimportd.words import Absent, Channel, Counts, State
 
 FORMAT = parse_format(
     'location = "Store"\ntransaction_id = "ID"\ntotal = "Total"\ntime = "Time"\n', "test.toml"
@@ -206,3 +206,39 @@ def test_a_file_of_many_rejects_is_held_and_shows_some(house):
     )
     assert [reject.value for reject in house.store.rejects(sequence)] == ["x", "y", "z"]
     assert house.table() == {}
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_status_withdraws_a_transaction_for_good_in_whatever_order_the_files_are_imported(house, order):
+    states = parse_format(
+        'location = "Store"\ntransaction_id = "ID"\ntotal = "Total"\ntime = "Time"\n'
+        'withdraw = { State = "void" }\n',
+        "test.toml",
+    )
+    house.plan = lambda envelope: Plan(f"test@{states.digest}", states, Defaults("UTC", "EUR"))
+    header = "Store,ID,Total,Time,State\n"
+    sent = [
+        house.send(text=f"{header}7,a,1.00,2026-07-14 09:02,\n7,b,1.00,2026-07-14 09:03,\n"),
+        house.send(text=f"{header}7,a,,,void\n7,c,2.00,2026-07-14 09:04,\n"),
+    ]
+    counts = [house.run(sent[each]).counts for each in order]
+    assert counts == (
+        [Counts(rows=2, imported=2), Counts(rows=2, imported=2, replaced=1)]
+        if order == (0, 1)
+        else [Counts(rows=2, imported=2), Counts(rows=2, imported=1, unchanged=1)]
+    )
+    assert house.table() == {"b": ("1.00", 1), "c": ("2.00", 2)}
+
+
+@pytest.mark.parametrize("windows", ["one", "several"])
+def test_of_a_file_of_whole_days_it_is_told_what_older_files_had_and_it_has_not(house, windows, request):
+    if windows == "several":
+        request.getfixturevalue("small_windows")
+    whole = FORMAT.model_copy(update={"whole_days": True})
+    house.plan = lambda envelope: Plan(f"test@{whole.digest}", whole, Defaults("UTC", "EUR"))
+    rows = [(each, "1.00") for each in "abcdef"]
+    assert house.run(house.send(*rows)).absent == Absent()
+    outcome = house.run(house.send(*rows[2:5], ("g", "1.00")))
+    assert outcome.absent == Absent(3, ("a", "b", "f"))
+    assert house.store.delivery(2).outcome == outcome
+    assert len(house.table()) == 7

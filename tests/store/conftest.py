@@ -83,11 +83,11 @@ def arrived():
 def imported(arrived):
     """Imports transactions, in windows where there are several lists; what became of the delivery."""
 
-    def run(store, sequence, *windows, rejects=(), customer="acme", duplicate_of=None):
+    def run(store, sequence, *windows, rejects=(), customer="acme", duplicate_of=None, whole_days=False):
         store.register([arrived(sequence, customer=customer)])
         if store.delivery(sequence).outcome.state.final:
             store.set_state(sequence, State.RECEIVED)
-        run = store.importing(sequence, "format@1")
+        run = store.importing(sequence, "format@1", whole_days=whole_days)
         *most, last = windows
         for window in most:
             run.write(window, [], len(window))

@@ -135,14 +135,29 @@ def test_what_is_held_does_not_fail_but_may_get_another_reason(store, arrived):
     assert store.delivery(1).outcome == Outcome(State.HELD, reason="It has no format.")
 
 
-def test_a_release_is_remembered_over_retries(store, arrived):
+def test_a_release_holds_over_failures_and_a_new_start_until_a_retry(store, sold, arrived):
     store.register([arrived(1)])
     store.set_state(1, State.HELD, "9 of 10 rows are rejects")
     store.release(1)
     row = store.delivery(1)
     assert (row.released, row.outcome) == (True, NOTHING_YET)
+    store.set_state(1, State.FAILED, "The disk is failing.")
+    store.importing(1, "format@1").write([sold()], [], 1)
+    store.importing(1, "format@2").finish([sold()], [], 1)
+    row = store.delivery(1)
+    assert (row.released, row.outcome.state) == (True, State.IMPORTED)
     store.set_state(1, State.RECEIVED)
-    assert store.delivery(1).released
+    assert not store.delivery(1).released
+
+
+def test_only_what_is_held_is_released(store, sold, imported, arrived):
+    store.register([arrived(1)])
+    with pytest.raises(NotWaiting):
+        store.release(1)
+    row = imported(store, 1, [sold()])
+    with pytest.raises(NotWaiting):
+        store.release(1)
+    assert store.delivery(1) == row
 
 
 @pytest.mark.parametrize("state", [State.FAILED, State.HELD, State.RECEIVED])

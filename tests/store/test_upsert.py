@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from dorimportd.store import upsert
 from dorimportd.store.imports import lock_customer
-from dorimportd.words import Counts, State
+from dorimportd.words import Counts, State, withdrawal
 
 IDS = st.sampled_from(["1", "2", "3"])
-FILES = st.lists(st.lists(st.lists(st.tuples(IDS, st.integers(-2, 2)), max_size=4), min_size=1, max_size=3))
+ROWS = st.tuples(IDS, st.integers(-2, 2) | st.none())  # without a total it is withdrawn
+FILES = st.lists(st.lists(st.lists(ROWS, max_size=4), min_size=1, max_size=3))
 
 
 def test_the_newest_delivery_wins_in_whatever_order_they_are_imported(store, sold, imported, table):
@@ -212,6 +213,10 @@ def test_any_files_make_the_same_table_in_postgresql(store, sold, imported, tabl
     converges(store, sold, imported, table, files, data)
 
 
+def told(sold, key, units, line):
+    return withdrawal(key, line) if units is None else sold(key, units=units, scale=0, line=line)
+
+
 def converges(store, sold, imported, table, files, data):
     first = store.last_registered() + 1
     customer = f"customer-{first}"
@@ -219,12 +224,13 @@ def converges(store, sold, imported, table, files, data):
     for sequence, windows in enumerate(files, first):
         for transaction_id, units in (row for window in windows for row in window):
             expected[transaction_id] = (transaction_id, f"{units}", sequence)
+            if units is None:
+                del expected[transaction_id]
     order = data.draw(st.permutations(range(len(files))))
     for number in [*order, *order[:1]]:
         lines = iter(range(2, 100))
         windows = [
-            [sold(key, units=units, scale=0, line=next(lines)) for key, units in window]
-            for window in files[number]
+            [told(sold, key, units, line=next(lines)) for key, units in window] for window in files[number]
         ]
         counts = imported(store, first + number, *windows, customer=customer).outcome.counts
         assert counts.rows == sum(map(len, windows))

@@ -11,10 +11,10 @@ from typing import Final
 
 from dorimportd.errors import StoreUnusable
 from dorimportd.store.connect import Connected
-from dorimportd.store.migrations import v0001_tables
+from dorimportd.store.migrations import v0001_tables, v0002_withdrawn, v0003_samples
 from dorimportd.store.migrations.version import Version
 
-VERSIONS: Final[Sequence[Version]] = (v0001_tables.VERSION,)
+VERSIONS: Final[Sequence[Version]] = (v0001_tables.VERSION, v0002_withdrawn.VERSION, v0003_samples.VERSION)
 FIRST_TABLES: Final = frozenset({"customer", "delivery", "reject", "sale"})
 
 
