@@ -76,12 +76,14 @@ def days(text: str) -> int:
 
 def suggest_format(desk: Desk, asked: argparse.Namespace) -> int:
     """Exit status 1 when a line of it waits for a person's answer."""
+    from dorimportd.parse.clues import without_cut_row
     from dorimportd.parse.suggest import suggest
 
     samples = []
     for path in asked.samples:
         with opened_file(path) as file:
-            samples.append(file.read(SAMPLE_BYTES))
+            sample = file.read(SAMPLE_BYTES)
+            samples.append(without_cut_row(sample) if file.read(1) else sample)
     try:
         suggestion = suggest(samples, [path.name for path in asked.samples])
     except HoldFile as reason:

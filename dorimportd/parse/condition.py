@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from dorimportd.parse.naming import Column, Naming
 from dorimportd.toml import ListOf, Table
@@ -58,7 +58,15 @@ class Criterion(Table):
         return self
 
 
-Conditions = Annotated[dict[Column, str | Texts | Criterion], Field(min_length=1)]
+def conditions(value: Any) -> Any:
+    if not isinstance(value, dict):
+        raise ValueError('must be columns and what they hold, such as { Status = "Paid" }')
+    return value
+
+
+Conditions = Annotated[
+    dict[Column, str | Texts | Criterion], Field(min_length=1), BeforeValidator(conditions)
+]
 
 
 def names_of_conditions(conditions: Mapping[str, Any] | None) -> Iterator[str]:

@@ -63,8 +63,9 @@ def explain(
         return f"{none}; line {best.line} has {listed(best.names)}.{lost}"
     missing = [name for name in wanted if naming(name) not in best.found]
     extra = [name for name in best.names if naming(name) not in map(naming, wanted)]
+    told = ", ".join(changes(missing, extra, best.names))
     return (
-        f"The header in line {best.line} does not fit the format: {', '.join(changes(missing, extra))}."
+        f"The header in line {best.line} does not fit the format: {told}."
         f" Its columns are {listed(best.names)}.{renamed(missing, extra)}"
     )
 
@@ -82,12 +83,15 @@ def likeliest(
     return max(found, key=lambda each: (len(each.found), len(each.names)), default=nothing)
 
 
-def changes(missing: Iterable[str], extra: Sequence[str]) -> Iterable[str]:
-    """What became of each missing column."""
+def changes(missing: Iterable[str], extra: Sequence[str], names: Sequence[str]) -> Iterable[str]:
+    """What became of each missing column: one of *extra*, which are new, or a misspelt one of all *names*."""
     for name in missing:
-        like = most_alike(name, extra)
-        successor = f"; `{printable(like)}` is new and looks like it" if like else ""
-        yield f"column `{name}` is gone{successor}"
+        if like := most_alike(name, extra):
+            yield f"column `{name}` is gone; `{printable(like)}` is new and looks like it"
+        elif like := most_alike(name, names):
+            yield f"column `{name}` is gone (is `{printable(like)}` meant?)"
+        else:
+            yield f"column `{name}` is gone"
 
 
 def renamed(missing: Iterable[str], extra: Sequence[str]) -> str:

@@ -23,7 +23,9 @@ def currency_code(text: str) -> str:
     try:
         return read_currency(text)
     except BadValue as error:
-        raise ValueError(error.rule) from error
+        if text.strip().upper() != text.strip() and len(text.strip()) == 3:
+            raise Unfit(error.rule, text.strip().upper()) from error
+        raise ValueError(f"{error.rule}; a column would be {{ column = ... }}") from error
 
 
 def zone_name(text: str) -> str:

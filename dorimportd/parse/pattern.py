@@ -295,7 +295,8 @@ def refuse_contradictions(codes: Sequence[str]) -> None:
         raise ValueError('holds %s alone, the seconds of a day; those since 1970 are "epoch"')
     for code in codes:
         if codes.count(code) > 1:
-            raise ValueError(f"holds %{code} twice")
+            other = ": %m is the month, %M the minute" if code in "mM" else ""
+            raise ValueError(f"holds %{code} twice{other}")
         if code in TOGETHER and not set(TOGETHER[code]) & set(codes):
             raise ValueError(f"holds %{code} without %{' or %'.join(TOGETHER[code])}")
     for what, choice in NEEDED.items():

@@ -100,10 +100,10 @@ def batches(
     for stretch in Lanes(opened.below, lambda: converter.is_quick):
         if isinstance(stretch, Rows):
             yield from converted(converter, stretch)
-        elif (batch := converter.convert_quickly(stretch)) is not None:
-            yield batch
-        else:
+        elif (batch := converter.convert_quickly(stretch)) is None:
             yield from converted(converter, stretch.rows(format.dialect))
+        elif batch.rows or batch.skipped:
+            yield batch
     if converter.groups is not None:
         yield from grouped(converter.groups)
         if converter.groups.spoilt:

@@ -104,17 +104,19 @@ def time_reader(
     format: Format, columns: Columns, timezone: str, received: date | None = None
 ) -> Reader[tuple[int, int]]:
     """Instant and offset; *timezone* is that of the customer, *received* the day of the delivery."""
+    # Once, and not for each zone that a row tells: what is made has its place before the first row is read.
+    places = tuple(columns.place(source) for source in format.time)
     if isinstance(format.timezone, Source):
-        return zoned_reader(format, columns, columns.place(format.timezone), received)
-    return local_reader(format, columns, ZoneInfo(format.timezone or timezone), received)
+        return zoned_reader(format, places, columns.place(format.timezone), received)
+    return local_reader(format, places, ZoneInfo(format.timezone or timezone), received)
 
 
 def zoned_reader(
-    format: Format, columns: Columns, zone_place: int, received: date | None
+    format: Format, places: tuple[int, ...], zone_place: int, received: date | None
 ) -> Reader[tuple[int, int]]:
     """The same where each row tells its zone."""
-    by_zone = Memo(lambda text: local_reader(format, columns, zone_of(text), received), ZONES_KEPT)
-    any_zone = local_reader(format, columns, UTC, received)
+    by_zone = Memo(lambda text: local_reader(format, places, zone_of(text), received), ZONES_KEPT)
+    any_zone = local_reader(format, places, UTC, received)
 
     def read(row: Row) -> tuple[int, int]:
         return by_zone[row[zone_place]].read(row)
@@ -124,7 +126,7 @@ def zoned_reader(
 
 
 def local_reader(
-    format: Format, columns: Columns, zone: tzinfo, received: date | None
+    format: Format, places: tuple[int, ...], zone: tzinfo, received: date | None
 ) -> Reader[tuple[int, int]]:
     """The same where all rows are of one zone."""
     patterns = [pattern_of(text) for text in format.time_format]
@@ -136,7 +138,6 @@ def local_reader(
         dates=(format.earliest, format.latest),
         received=received,
     )
-    places = tuple(columns.place(source) for source in format.time)
     if len(places) == 1:
         (place,) = places
         check = Check(places, lambda row: moments.read(row[place]))

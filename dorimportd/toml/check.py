@@ -47,6 +47,8 @@ SENTENCES: Final[Mapping[str, str]] = {
 }
 
 
+KEYS_TOLD: Final = 20  # of those that are known, where another stands
+
 # TOML has lists, and we keep tuples: `names: ListOf[str]`.
 T = TypeVar("T")
 ListOf = Annotated[tuple[T, ...], Strict(False)]
@@ -106,7 +108,8 @@ class Fault(NamedTuple):
 
     def mistake(self, model: type[BaseModel], document: Document) -> Mistake:
         got, meant = self._got(model), self._meant(model)
-        return Mistake(document.place(self.path), dotted(self.path), self.problem, got, meant)
+        problem = self.problem if meant else self.problem + self._known(model)
+        return Mistake(document.place(self.path), dotted(self.path), problem, got, meant)
 
     def _got(self, model: type[BaseModel]) -> str | None:
         # The value of an unknown key may be a password whose key is misspelt.
@@ -115,6 +118,11 @@ class Fault(NamedTuple):
         if isinstance(self.value, dict | list | tuple) and self.kind not in KINDS:
             return None
         return shown(self.value)
+
+    def _known(self, model: type[BaseModel]) -> str:
+        """What is known where an unknown key stands, unless that is too much to be told."""
+        keys = list(dict.fromkeys(keys_at(model, self.path[:-1]))) if self.kind == "extra_forbidden" else []
+        return f"; known: {', '.join(keys)}" if 0 < len(keys) <= KEYS_TOLD else ""
 
     def _meant(self, model: type[BaseModel]) -> str | None:
         if self.kind == "extra_forbidden":

@@ -107,7 +107,8 @@ timezone = "Europe/Berln"
         "till.toml:6:1: transaction_id: must have 1 or more entries",
         "till.toml:7:1: total: must be text in quotes or a table; got 3",
         "till.toml:9:1: thousands: is the decimal mark, too; got ','",
-        "till.toml:10:1: currency: is not a currency code of three capital letters; got 'eur'",
+        "till.toml:10:1: currency: is not a currency code of three capital letters;"
+        " got 'eur' (did you mean 'EUR'?)",
         "till.toml:11:16: time: must be the name of a column; got ''",
         "till.toml:12:23: time_format: needs a month (%m, %b or %B); got '%Y'",
         "till.toml:13:1: timezone: is not an IANA time zone such as \"Europe/Berlin\"; got 'Europe/Berln'"

@@ -120,3 +120,12 @@ def test_of_many_columns_twenty_are_told():
     line = ",".join(["Store", *(f"c{number}" for number in range(2, 31))]) + "\n"
     told = "`Store`, " + ", ".join(f"`c{number}`" for number in range(2, 21))
     assert explain([line], WANTED, COMMA).endswith(f"Its columns are {told} and 10 more.")
+
+
+def test_a_column_that_is_misspelt_in_the_format_is_told_from_one_that_is_gone():
+    lines = ["Store,Receipt No,Total,Time\n", "0042,117,5.00,2026-07-14\n"]
+    wanted = ["Store", "Receipt No", "Reciept No", "Total", "Time"]
+    assert explain(lines, wanted, Dialect(",", '"')) == (
+        "The header in line 1 does not fit the format: column `Reciept No` is gone (is `Receipt No` meant?)."
+        " Its columns are `Store`, `Receipt No`, `Total`, `Time`."
+    )

@@ -10,7 +10,7 @@ from dorimportd.parse.format import parse_format
 from dorimportd.parse.read import Defaults, read
 from dorimportd.parse.values import BadValue
 from dorimportd.parse.zone import names, zone_of
-from dorimportd.words import Transaction
+from dorimportd.words import Transaction, instant, iso
 
 FORMAT = (
     'location = "Store"\ntransaction_id = "No"\ntotal = "Total"\ntime = "Time"\nmax_reject_percent = 100\n'
@@ -160,3 +160,20 @@ def test_the_time_of_the_day_may_be_seconds_since_midnight():
         ("07-14 21:59:59", 2),
         ("Time", "14.07.2026 86400", "is not a time like %d.%m.%Y %s"),
     ]
+
+
+def test_time_and_zone_may_both_be_taken_out_of_one_column(read_file):
+    transactions, rejects = read_file(
+        "Store,No,Total,Time\n0042,117,5.00,2026-07-14 12:52 EDT\n0042,118,5.00,2026-07-14 18:52 CEST\n",
+        """
+        timezone = { column = "Time", extract = '[A-Z]+$' }
+        """,
+        format="""
+        location = "Store"
+        transaction_id = "No"
+        total = "Total"
+        time = { column = "Time", extract = '^[0-9: -]+' }
+        """,
+    )
+    assert rejects == []
+    assert [iso(instant(each.occurred_at)) for each in transactions] == ["2026-07-14T16:52:00Z"] * 2
