@@ -910,6 +910,7 @@ def test_real_files_come_out_right_or_with_a_question():
         format = parse_format(suggestion.text, "suggestion")
         batches = read(BytesIO(sample), format, Defaults(ZONES.get(folder, "UTC"), "XXX"))
         sales = [Transaction._make(row) for batch in batches for row in batch.transactions]
+        sales = [each for each in sales if not each.withdrawn]
         right = as_it_should_be(sales, json.loads((SAMPLES / folder / "expected.json").read_text()))
         found[folder] = f"{'right' if right else 'wrong'}, {'sure' if suggestion.sure else 'asked'}"
     assert found == {
