@@ -1,0 +1,71 @@
+"""What a piece of work costs: its time, its memory, and how long it lets other threads wait."""
+
+from __future__ import annotations
+
+import gc
+import resource
+import sys
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from threading import Thread
+from typing import Final, NamedTuple
+
+from dorimportd.daemon.process import spare_the_reactor
+
+WAKE_SECONDS: Final = 0.001
+MEBIBYTE: Final = 2**20
+
+
+class Cost(NamedTuple):
+    """Of one piece of work, in a process of its own."""
+
+    seconds: float
+    peak: int  # bytes that the process had at most
+    after: int  # bytes that it still has
+    stalls: tuple[float, float, float]  # seconds that another thread woke late: median, 99 of 100, longest
+
+
+def cost(work: Callable[[], object]) -> Cost:
+    """Do *work* on a thread, as the daemon does, and watch it from the first one."""
+    spare_the_reactor()
+    seconds: list[float] = []
+
+    def run() -> None:
+        begun = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - begun)
+
+    thread = Thread(target=run)
+    thread.start()
+    delays = delays_while(thread.is_alive)
+    thread.join()
+    if not seconds:
+        sys.exit(1)  # the thread has told why
+    gc.collect()
+    return Cost(seconds[0], peak_bytes(), bytes_now(), shape_of(delays))
+
+
+def delays_while(is_busy: Callable[[], bool]) -> list[float]:
+    """By how much each sleep of a millisecond was too long."""
+    delays = [0.0]
+    while is_busy():
+        begun = time.perf_counter()
+        time.sleep(WAKE_SECONDS)
+        delays.append(time.perf_counter() - begun - WAKE_SECONDS)
+    return delays
+
+
+def shape_of(delays: list[float]) -> tuple[float, float, float]:
+    delays.sort()
+    return delays[len(delays) // 2], delays[len(delays) * 99 // 100], delays[-1]
+
+
+def peak_bytes() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def bytes_now() -> int:
+    with closing(Path("/proc/self/statm").open()) as pages:
+        return int(pages.read().split()[1]) * resource.getpagesize()
