@@ -18,7 +18,7 @@ from dorimportd.parse.columns import Columns
 from dorimportd.parse.condition import Row
 from dorimportd.parse.format import Combine, Format, Identity
 from dorimportd.parse.identity import compose
-from dorimportd.parse.readers import Reader
+from dorimportd.parse.readers import Reader, picker
 from dorimportd.parse.total import TotalReader, added, rounded
 from dorimportd.parse.values import BadField, BadValue
 from dorimportd.words import TransactionRow, withdrawal
@@ -86,13 +86,18 @@ class Groups:
         self._generates = isinstance(source, Identity) and source.generate_from is not None
         self._location, self._total, self._time, self._identity = location, total, time, identity
         self._states = tuple(columns.place(name) for name in format.withdraw or ())
+        own = () if self._generates else identity.places
+        told = {*self.places, *self._states, *own, *location.depends_on, *time.depends_on}
+        self._told_by = picker(sorted(told))
+        self._told: Key = ()  # by the last row, besides a total; none when it was no right one
+        self._latest: tuple[Key, Group] | None = None  # of which that was
         self._groups: dict[Key, Group] = {}
         self._spoilt: dict[Key, Spoilt] = {}
-        self._told: set[int] = set()  # the lines of rows that spoilt one
+        self._spoiling: set[int] = set()  # the lines of rows that spoilt one
 
     def key(self, row: Row) -> Key:
         """What *row* has in common with others.  Raises BadField when that is nothing."""
-        key = tuple(row[place].strip() for place in self.places)
+        key = tuple([row[place].strip() for place in self.places])
         if not any(key):
             raise BadField("is empty", " + ".join(self._names[place] for place in self.places), "")
         return key
@@ -102,18 +107,24 @@ class Groups:
 
         Raises BadField, and then the transaction is spoilt.
         """
-        key = self.key(row)
-        try:
+        told = self._told_by(row)
+        if told == self._told and self._latest is not None:
+            key, group = self._latest
+            group.rows += 1
+            merge = self._merge_total  # as most items do it repeats the one above, and adds nothing else
+        else:
+            key, self._told = self.key(row), ()
             group = self._group(key, row, line)
-            if withdraws:
-                self._withdraw(group, row)
-            else:
-                self._merge(group, row)
+            merge = self._withdraw if withdraws else self._merge
+        try:
+            merge(group, row)
         except BadField:
-            self._told.add(line)
+            self._spoiling.add(line)
             why = f"is of the same transaction as line {line}, which is rejected"
             self._spoilt.setdefault(key, Spoilt("", "", why))
             raise
+        if not withdraws:
+            self._latest, self._told = (key, group), told
 
     def finish(self) -> Iterator[Grouped]:
         """The transactions that are right, in the order of their first rows."""
@@ -134,7 +145,7 @@ class Groups:
 
     def why(self, row: Row, line: int) -> Spoilt | None:
         """Why *row* is not imported with its transaction; None when it is, or was told of already."""
-        return None if line in self._told else self._spoilt.get(self.key(row))
+        return None if line in self._spoiling else self._spoilt.get(self.key(row))
 
     def _group(self, key: Key, row: Row, line: int) -> Group:
         group = self._groups.get(key)
@@ -190,9 +201,10 @@ class Groups:
             raise self._field(f"is in {currency}, but line {group.line} in {group.currency}", exact, row)
         refund = is_refund is not None and is_refund(row)
         if self._combine.total == "sum":
-            kind = "refunds" if refund else "total"
-            known = getattr(group, kind)
-            setattr(group, kind, (units, scale) if known is None else added([known, (units, scale)]))
+            if refund:
+                group.refunds = increased(group.refunds, units, scale)
+            else:
+                group.total = increased(group.total, units, scale)
             return
         found = (-abs(units) if refund else units, scale)
         how, known = self._combine.total, group.total
@@ -261,6 +273,15 @@ class Groups:
             return rounded(*added(parts), self._total.places)
         except BadValue as bad:
             raise self._field(bad.rule, self._total.exact, row) from bad
+
+
+def increased(known: Pair | None, units: int, scale: int) -> Pair:
+    """The sum of what is *known* and another amount."""
+    if known is None:
+        return units, scale
+    if known[1] == scale:  # as a rule; `added` takes four times as long
+        return known[0] + units, scale
+    return added([known, (units, scale)])
 
 
 def comparable(amount: Pair) -> int:

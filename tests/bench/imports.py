@@ -9,6 +9,7 @@ import into SQLite and, where pgserver is installed, PostgreSQL, and two peers t
 csv module with sqlite3, and the command sqlite3 where it is installed.  Of several runs the fastest counts.
 
     rows/s    rows of the file in a second; the peers read line items too, though they add nothing up
+    cpu       microseconds of a processor for each row: of all figures the one that other work disturbs least
     peak      MiB that the process had at most, all of Python and Arrow among them
     after     MiB that it still has
     p50 p99 max    ms by which another thread, which wakes each millisecond, woke late
@@ -32,8 +33,8 @@ from layouts import LAYOUTS, Layout
 from watch import MEBIBYTE, Cost, cost
 from work import WORKS, has_shell, work_of
 
-HEADS: Final = ("layout", "what", "rows/s", "peak", "after", "p50", "p99", "max")
-WIDTHS: Final = (14, 14, 10, 6, 6, 7, 7, 7)
+HEADS: Final = ("layout", "what", "rows/s", "cpu", "peak", "after", "p50", "p99", "max")
+WIDTHS: Final = (14, 14, 10, 6, 6, 6, 7, 7, 7)
 
 
 def main() -> None:
@@ -73,9 +74,10 @@ def measured(layout: Layout, kind: str, file: Path, rows: int, times: int, url: 
     costs = [in_a_process(layout.name, kind, file, url) for _ in range(times)]
     best = min(costs, key=lambda each: each.seconds)
     speed = f"{layout.rows(rows) / best.seconds:,.0f}"
+    processor = f"{best.processor / layout.rows(rows) * 1e6:.1f}"
     memory = (f"{size // MEBIBYTE}" for size in (best.peak, best.after))
     stalls = (f"{delay * 1000:.1f}" for delay in best.stalls)
-    return line_of((layout.name, kind, speed, *memory, *stalls))
+    return line_of((layout.name, kind, speed, processor, *memory, *stalls))
 
 
 def in_a_process(layout: str, kind: str, file: Path, url: str | None) -> Cost:

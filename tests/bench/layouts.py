@@ -30,8 +30,7 @@ def fields(number: int, transaction: int) -> list[str]:
     cents = 100 + number * 37 % 19_900
     return [
         f"{transaction % STORES:04d}",
-        # In the order of a hash and not of time, as IDs of most tills come from many of them.
-        f"R{transaction * 2_654_435_761 % 2**32:010d}",
+        f"{transaction % STORES:04d}-{transaction // STORES:08d}",
         f"{cents // 100}.{cents % 100:02d}",
         f"{day} {hour:02d}:{minute:02d}:{second:02d}",
         "refund" if number % 50 == 0 else "sale",
@@ -48,6 +47,12 @@ def fields(number: int, transaction: int) -> list[str]:
 
 def plain(number: int) -> str:
     return ",".join(fields(number, number))
+
+
+def shuffled(number: int) -> str:
+    """The same with IDs in no order, as tills have them that make IDs by chance."""
+    store, _, *rest = fields(number, number)
+    return ",".join([store, f"{number * 2_654_435_761 % 2**32:08x}", *rest])
 
 
 def quoted(number: int) -> str:
@@ -91,6 +96,7 @@ def wide(columns: int) -> tuple[Callable[[int], str], str]:
 
 def all_layouts() -> Iterator[Layout]:
     yield Layout("everyday", PLAIN)
+    yield Layout("IDs by chance", PLAIN, shuffled)
     for columns, share in ((100, 1), (1000, 10)):
         row, header = wide(columns)
         yield Layout(f"{columns} columns", PLAIN + 'required = ["Kind"]\n', row, header, share)

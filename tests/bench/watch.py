@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import resource
 import sys
 import time
@@ -22,6 +23,7 @@ class Cost(NamedTuple):
     """Of one piece of work, in a process of its own."""
 
     seconds: float
+    processor: float  # seconds that it and its children computed
     peak: int  # bytes that the process had at most
     after: int  # bytes that it still has
     stalls: tuple[float, float, float]  # seconds that another thread woke late: median, 99 of 100, longest
@@ -30,12 +32,12 @@ class Cost(NamedTuple):
 def cost(work: Callable[[], object]) -> Cost:
     """Do *work* on a thread, as the daemon does, and watch it from the first one."""
     spare_the_reactor()
-    seconds: list[float] = []
+    seconds: list[tuple[float, float]] = []
 
     def run() -> None:
-        begun = time.perf_counter()
+        begun, computed = time.perf_counter(), processor_seconds()
         work()
-        seconds.append(time.perf_counter() - begun)
+        seconds.append((time.perf_counter() - begun, processor_seconds() - computed))
 
     thread = Thread(target=run)
     thread.start()
@@ -44,7 +46,11 @@ def cost(work: Callable[[], object]) -> Cost:
     if not seconds:
         sys.exit(1)  # the thread has told why
     gc.collect()
-    return Cost(seconds[0], peak_bytes(), bytes_now(), shape_of(delays))
+    return Cost(*seconds[0], peak_bytes(), bytes_now(), shape_of(delays))
+
+
+def processor_seconds() -> float:
+    return sum(os.times()[:4])
 
 
 def delays_while(is_busy: Callable[[], bool]) -> list[float]:
