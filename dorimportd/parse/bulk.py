@@ -125,6 +125,14 @@ class Coded(NamedTuple):
         return list(map(self.values.__getitem__, self.codes.to_pylist()))
 
 
+def paired(one: Coded, other: Coded) -> Coded:
+    """The texts of two columns, with a NUL between."""
+    both = compute.add(compute.multiply(one.codes.cast(arrow.int64()), len(other.values)), other.codes)
+    encoded = both.dictionary_encode()
+    pairs = (divmod(pair, len(other.values)) for pair in encoded.dictionary.to_pylist())
+    return Coded(encoded.indices, [f"{one.values[first]}\0{other.values[second]}" for first, second in pairs])
+
+
 def answer_or_none(answers: Memo[Any], key: str) -> Any:
     try:
         return answers[key]
@@ -155,14 +163,8 @@ class Fields:
         """What *question* finds in each row."""
         if not question.places:
             return Coded(arrow.repeat(arrow.scalar(0), self.rows), [question.ask([""])])
-        codes, keys = self.column(question.places[0])
-        for place in question.places[1:]:
-            more, texts = self.column(place)
-            both = compute.add(compute.multiply(codes.cast(arrow.int64()), len(texts)), more)
-            encoded = both.dictionary_encode()
-            pairs = [divmod(pair, len(texts)) for pair in encoded.dictionary.to_pylist()]
-            codes, keys = encoded.indices, [f"{keys[one]}\0{texts[other]}" for one, other in pairs]
-        return Coded(codes, list(map(question.answers.__getitem__, keys)))
+        found = reduce(paired, map(self.column, question.places))
+        return Coded(found.codes, list(map(question.answers.__getitem__, found.values)))
 
 
 class Question:

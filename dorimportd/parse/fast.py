@@ -28,13 +28,14 @@ from dorimportd.parse.bulk import (
     halves_of,
     has_any,
     is_all,
+    paired,
     table_of,
 )
 from dorimportd.parse.columns import Columns
 from dorimportd.parse.condition import Asked
 from dorimportd.parse.identity import JOINT, read_part
 from dorimportd.parse.lanes import Piece
-from dorimportd.parse.moment import LOCAL, Moments
+from dorimportd.parse.moment import LOCAL, Day, Moments
 from dorimportd.parse.readers import Reader, Readers
 from dorimportd.parse.rows import Dialect
 from dorimportd.parse.sieve import Sieve, is_blank
@@ -115,6 +116,8 @@ class FastLane:
         self._time = self._question(readers.time.read, readers.time.depends_on)
         self._identity = self._question(readers.identity.read, readers.identity.depends_on)
         self._clocks = local_clocks(readers.time)
+        self._days = days_by_zone(readers.time)
+        self._zone = self._question(lambda row: row[readers.time.also[0]], readers.time.also)
         self._parts = self._parts_of_id()
         self._conditions = [*self._early, *self._late]
         apart = [*self._halting, *self._withdrawing, *self._made]
@@ -213,7 +216,13 @@ class FastLane:
         else:
             dates, clocks = halves_of(fields.columns[places[0]], moments.cut)
             clocks = clocks.answered(self._clocks, moments.cut.sign)
-        days = dates.answered(moments.days)
+        if self._days is None:
+            days = dates.answered(moments.days)
+        else:
+            zones = fields.read(self._zone)
+            days = paired(Coded(zones.codes, [zone or "" for zone in zones.values]), dates).answered(
+                self._days
+            )
         begins = days.numbers([day and day[1] for day in days.values], INSTANT)
         offsets = days.numbers([day and day[2] for day in days.values], OFFSET)
         return Times(compute.add(begins, clocks.numbers(clocks.values, INSTANT)), offsets)
@@ -254,6 +263,21 @@ def local_clocks(time: Reader[tuple[int, int]]) -> Memo[int | None]:
     def read(text: str) -> int | None:
         microseconds, stated = clocks[text]
         return microseconds if stated in LOCAL else None
+
+    return Memo(read)
+
+
+def days_by_zone(time: Reader[tuple[int, int]]) -> Memo[Day] | None:
+    """Days by the text of a zone, a NUL and the text of a date; None where all rows are of one zone."""
+    moments_by = time.moments_by
+    if moments_by is None:
+        return None
+
+    def read(text: str) -> Day:
+        zone, _, date = text.partition("\0")
+        moments = moments_by(zone)
+        assert moments is not None  # there are some for one zone if there are for any
+        return moments.days[date]
 
     return Memo(read)
 
