@@ -1,26 +1,26 @@
 """One delivery, one outcome: bytes from the spool through the customer's format into the store.
 
 Whether a file is held is decided before its first row is written: a file that fits into one window is
-read whole first, and a larger one is read through once before it is read again for good.
+read whole first, and of a larger one the rows are put on a shelf, or read again if they are too many for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from dorimportd.errors import HoldFile, Interrupted, NotWaiting
 from dorimportd.parse.format import Format
-from dorimportd.parse.read import Batch, Defaults, read
+from dorimportd.parse.read import Defaults, read
+from dorimportd.pipeline.window import Shelf, Window
 from dorimportd.spool.spool import Spool
 from dorimportd.store.deliveries import DeliveryRow
 from dorimportd.store.imports import Run
 from dorimportd.store.store import Store
-from dorimportd.words import Delivery, Envelope, Outcome, Reject, State, TransactionRow
+from dorimportd.words import Delivery, Envelope, Outcome, State
 
 WINDOW: Final = 100_000  # rows in one database transaction
-CLEARED_AT_ONCE: Final = 2_000  # rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,27 +30,6 @@ class Plan:
     tag: str  # NAME@DIGEST of the format
     format: Format
     defaults: Defaults
-
-
-@dataclass(slots=True)
-class Window:
-    """Rows that go into the store together."""
-
-    transactions: list[TransactionRow] = field(default_factory=list)
-    rejects: list[Reject] = field(default_factory=list)
-    rows: int = 0
-    further: dict[int, int] = field(default_factory=dict)
-
-    def clear(self) -> None:
-        """Let go of the rows, in steps: a hundred thousand at once would hold up all other threads."""
-        while self.transactions:
-            del self.transactions[-CLEARED_AT_ONCE:]
-
-    def add(self, batch: Batch) -> None:
-        self.transactions += batch.transactions
-        self.rejects += batch.rejects
-        self.rows += batch.rows
-        self.further |= batch.further
 
 
 class Importer:
@@ -95,18 +74,27 @@ class Importer:
         run = self._store.importing(delivery.sequence, plan.tag, whole_days=plan.format.whole_days)
         earlier = self._store.earlier_same_bytes(envelope.customer, envelope.sha256, delivery.sequence)
         windows = self._windows(delivery, plan)
+        shelf = Shelf()
         try:
             only: Window | None = next(windows)
             for window in windows:  # to the end, so that a file that must be held leaves no row behind
-                window.clear()
-                if only is not None:
-                    only.clear()
+                for each in (only, window):
+                    if each is not None:
+                        shelf.put(each)
+                        each.clear()
                 only = None
         except HoldFile as reason:
             return run.hold(str(reason), reason.rejects)
         if only is not None:
             return run.finish(only.transactions, only.rejects, only.rows, earlier, only.further)
-        return write_windows(run, self._windows(delivery, plan), earlier)
+        again = self._from_shelf(shelf) if shelf.is_whole else self._windows(delivery, plan)
+        return write_windows(run, again, earlier)
+
+    def _from_shelf(self, shelf: Shelf) -> Iterator[Window]:
+        for window in shelf.take():
+            if self._stopping():
+                raise Interrupted
+            yield window
 
     def _windows(self, delivery: Delivery, plan: Plan) -> Iterator[Window]:
         """The rows of the file, at least one window, each but the last as full as a window gets."""
