@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
-import resource
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from threading import Thread
 from typing import Final, NamedTuple
@@ -16,6 +14,7 @@ from typing import Final, NamedTuple
 from dorimportd.daemon.process import spare_the_reactor
 
 WAKE_SECONDS: Final = 0.001
+KIBIBYTE: Final = 2**10
 MEBIBYTE: Final = 2**20
 
 
@@ -46,7 +45,7 @@ def cost(work: Callable[[], object]) -> Cost:
     if not seconds:
         sys.exit(1)  # the thread has told why
     gc.collect()
-    return Cost(*seconds[0], peak_bytes(), bytes_now(), shape_of(delays))
+    return Cost(*seconds[0], memory("VmHWM"), memory("VmRSS"), shape_of(delays))
 
 
 def processor_seconds() -> float:
@@ -68,10 +67,7 @@ def shape_of(delays: list[float]) -> tuple[float, float, float]:
     return delays[len(delays) // 2], delays[len(delays) * 99 // 100], delays[-1]
 
 
-def peak_bytes() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def bytes_now() -> int:
-    with closing(Path("/proc/self/statm").open()) as pages:
-        return int(pages.read().split()[1]) * resource.getpagesize()
+def memory(field: str) -> int:
+    """Bytes that proc(5) tells: VmHWM at most, VmRSS now.  getrusage also tells what the parent had."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition(f"{field}:")[2].split()[0]) * KIBIBYTE
