@@ -11,7 +11,8 @@ A transaction is withdrawn when a row of it says so and no other says otherwise;
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from dorimportd.parse.columns import Columns
@@ -49,21 +50,39 @@ class Group:
     """What is known so far of one transaction."""
 
     __slots__ = (
-        *("currency", "identity", "line", "location", "refunds", "rows", "stands", "time", "total"),
-        "withdrawn",
+        *("line", "rows", "identity", "location", "currency", "time", "total", "refunds", "withdrawn"),
+        "stands",
     )
 
-    def __init__(self, line: int, identity: Sequence[str]) -> None:
+    def __init__(
+        self,
+        line: int,
+        rows: int,
+        identity: tuple[str, ...],
+        location: str | None = None,
+        currency: str | None = None,
+        time: Pair | None = None,
+        total: Pair | None = None,
+        refunds: Pair | None = None,
+        withdrawn: bool = False,
+        stands: bool = False,
+    ) -> None:
         self.line = line  # of its first row
-        self.rows = 0
-        self.identity = list(identity)  # the fields that its ID is made of
-        self.location: str | None = None
-        self.currency: str | None = None
-        self.time: Pair | None = None
-        self.total: Pair | None = None  # units and scale; of the rows that are no refunds
-        self.refunds: Pair | None = None  # of those that are
-        self.withdrawn = False  # as one row says
-        self.stands = False  # as one row says
+        self.rows = rows
+        self.identity = identity  # the fields that its ID is made of
+        self.location = location
+        self.currency = currency
+        self.time = time
+        self.total = total  # units and scale; of the rows that are no refunds
+        self.refunds = refunds  # of those that are
+        self.withdrawn = withdrawn  # as one row says
+        self.stands = stands  # as one row says
+
+
+# A Group as it is kept while rows of others are read: a plain tuple of what it is made of.  The garbage
+# collector stops looking at these, where a million Groups would hold up all threads again and again.
+State = tuple[Any, ...]
+state_of: Callable[[Group], State] = attrgetter(*Group.__slots__)
 
 
 class Groups:
@@ -90,8 +109,8 @@ class Groups:
         told = {*self.places, *self._states, *own, *location.depends_on, *time.depends_on}
         self._told_by = picker(sorted(told))
         self._told: Key = ()  # by the last row, besides a total; none when it was no right one
-        self._latest: tuple[Key, Group] | None = None  # of which that was
-        self._groups: dict[Key, Group] = {}
+        self._open: tuple[Key, Group] | None = None  # the transaction of the last row
+        self._kept: dict[Key, State] = {}  # the others, in the order of their first rows
         self._spoilt: dict[Key, Spoilt] = {}
         self._spoiling: set[int] = set()  # the lines of rows that spoilt one
 
@@ -108,8 +127,8 @@ class Groups:
         Raises BadField, and then the transaction is spoilt.
         """
         told = self._told_by(row)
-        if told == self._told and self._latest is not None:
-            key, group = self._latest
+        if told == self._told and self._open is not None:
+            key, group = self._open
             group.rows += 1
             merge = self._merge_total  # as most items do it repeats the one above, and adds nothing else
         else:
@@ -124,11 +143,13 @@ class Groups:
             self._spoilt.setdefault(key, Spoilt("", "", why))
             raise
         if not withdraws:
-            self._latest, self._told = (key, group), told
+            self._told = told
 
     def finish(self) -> Iterator[Grouped]:
         """The transactions that are right, in the order of their first rows."""
-        for key, group in self._groups.items():
+        self._close()
+        for key, state in self._kept.items():
+            group = Group(*state)
             if key in self._spoilt:
                 continue
             try:
@@ -148,11 +169,22 @@ class Groups:
         return None if line in self._spoiling else self._spoilt.get(self.key(row))
 
     def _group(self, key: Key, row: Row, line: int) -> Group:
-        group = self._groups.get(key)
-        if group is None:
-            group = self._groups[key] = Group(line, [row[place].strip() for place in self._identity.places])
+        self._close()
+        state = self._kept.get(key)
+        if state is None:
+            group = Group(line, 0, tuple([row[place].strip() for place in self._identity.places]))
+            self._kept[key] = ()  # its place among the others
+        else:
+            group = Group(*state)
         group.rows += 1
+        self._open = key, group
         return group
+
+    def _close(self) -> None:
+        if self._open is not None:
+            key, group = self._open
+            self._kept[key] = state_of(group)
+            self._open = None
 
     def _withdraw(self, group: Group, row: Row) -> None:
         group.withdrawn = True
@@ -177,7 +209,7 @@ class Groups:
         for part, place in enumerate(self._identity.places):
             field = row[place].strip()
             if field and not group.identity[part]:
-                group.identity[part] = field
+                group.identity = (*group.identity[:part], field, *group.identity[part + 1 :])
             elif field and field != group.identity[part]:
                 raise BadField(unlike(group.identity[part], group), self._names[place], row[place])
 
