@@ -93,7 +93,8 @@ def batches(
         if isinstance(stretch, Rows):
             yield from converted(converter, stretch)
         elif (batch := converter.convert_quickly(stretch)) is not None:
-            yield batch
+            if batch.rows or batch.skipped:
+                yield batch
         else:
             yield from converted(converter, stretch.rows(format.dialect))
     if converter.groups is not None:
