@@ -111,6 +111,8 @@ class FastLane:
         self._late = [self._asked(each) for each in sieve.late]
         made = range(columns.width, columns.width + len(columns.makers))
         self._made = [self._question(bool, [place]) for place in made]
+        # Then even a blank line might come to have an ID.
+        self._all_made = all(place >= columns.width for place in readers.identity.places)
         self._location = self._question(readers.location.read, readers.location.depends_on)
         self._total = self._question(readers.total.read, readers.total.depends_on)
         self._time = self._question(readers.time.read, readers.time.depends_on)
@@ -150,21 +152,26 @@ class FastLane:
         if table is None:
             return None
         fields = Fields(table.columns, len(table.lines))
-        if any(has_any(fields.read(each).true()) for each in self._halting):
+        is_ragged = (
+            len(table.lines) < piece.count
+        )  # and what stands in the rows of another width is not known
+        if self._halting and (is_ragged or any(has_any(fields.read(each).true()) for each in self._halting)):
             return None
         counts, skipped = self._sieved(fields, surplus)
         location, total = fields.read(self._location), fields.read(self._total)
         times = self._times(fields)
         withdraws = (fields.read(each).true() for each in self._withdrawing)
         sells = every(counts, *map(compute.invert, withdraws))
+        if self._all_made:
+            sells = every(sells, self._has_text(fields, self._places))
         right = every(sells, location.known(), total.known(), times.instants.is_valid())
-        left_yet = len(table.lines) < piece.count or not is_all(compute.or_(right, skipped))
+        left_yet = is_ragged or not is_all(compute.or_(right, skipped))
         if self._readers.is_counted and left_yet:
             return None  # a row that is left may count as an occurrence
         identities = self._identities(fields, location, right)
         right = every(right, identities.is_valid())
         rows = Rows(identities, location, total, times, table.lines)
-        if len(table.lines) == piece.count and is_all(right):
+        if not is_ragged and is_all(right):
             return Found(rows.listed(), 0, [])
         done = table.lines.filter(compute.or_(right, skipped)).to_pylist()
         left = sorted(set(range(piece.first, piece.first + piece.count)).difference(done))
@@ -183,12 +190,12 @@ class FastLane:
         if not self._conditions:
             return counts, flags(fields.rows, False)
         left_out = compute.or_(compute.invert(wanted), every(whole, compute.invert(counts)))
-        return counts, every(left_out, self._has_text(fields))
+        asked = {place for each in self._conditions for place in each.places}
+        return counts, every(left_out, self._has_text(fields, sorted(asked)))
 
-    def _has_text(self, fields: Fields) -> Array:
-        """Which rows are surely no blank lines, by the columns that are asked for conditions."""
-        places = {place for each in self._conditions for place in each.places}
-        columns = [fields.column(place) for place in sorted(places)]
+    def _has_text(self, fields: Fields, places: Iterable[int]) -> Array:
+        """Which rows are surely no blank lines, by the columns at *places*."""
+        columns = map(fields.column, places)
         found = [column.flags([not is_blank([text]) for text in column.values]) for column in columns]
         return reduce(compute.or_, found, flags(fields.rows, False))
 

@@ -25,6 +25,7 @@ from dorimportd.parse.rows import Dialect, Rows
 LINE_CHARACTERS: Final = 50_000
 # Less is read row by row at once: the end of a small file whose last line has no end, above all.
 LEAST_CHARACTERS: Final = 65_536
+BYTE_ORDER_MARK: Final = "\ufeff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,8 @@ class Lanes:
 
 def is_plain(text: str, dialect: Dialect) -> bool:
     """Whether each line of *text*, which begins with a row, is surely a row."""
+    if text.startswith(BYTE_ORDER_MARK):  # here it is a character, but Arrow takes it away
+        return False
     if "\r" in text and text.count("\r") != text.count("\r\n"):
         return False
     places = range(0, len(text) - LINE_CHARACTERS, LINE_CHARACTERS)

@@ -224,6 +224,57 @@ def test_the_last_line_of_a_small_file_needs_no_end_and_no_fast_lane(monkeypatch
     assert found.transactions == [("7", "Mitte", 950, 2, "EUR", 1_784_023_200_000_000, 7200, 2, 0)]
 
 
+MANY = [f"Mitte,{n},9.50,2026-07-14 12:00,,S," for n in range(40)]
+MADE = """
+transaction_id = { column = "No", default = "0" }
+location = { column = "Store", default = "Mitte" }
+total = { column = "Total", default = "0" }
+time = { column = "Time", default = "2026-07-14" }
+max_reject_percent = 100
+"""
+ODD_ROWS = {
+    "a footer of fewer fields": (FORMATS["a footer"], "Summe,760.00"),
+    "a footer of more fields": (FORMATS["a footer"], "Summe,,760.00,,,,,,,x"),
+    "a comment of fewer fields": (FORMATS["comments"], "# x,1"),
+    "a control row of fewer fields": (FORMATS["a control row"], "Summe,,760.00"),
+    "a byte order mark": (PLAIN, "\ufeffMitte,99,9.50,2026-07-14 12:00,,S,"),
+    "an unseen character": (PLAIN, "Mitte,9\u200b9,9.50,2026-07-14 12:00,,S,"),
+    "a blank row where all is made": (MADE, ",,,,,,"),
+    "a row of blanks where all is made": (MADE, "\u00a0,,\t,,,,\u2009"),
+    "a line separator": (PLAIN, "Mitte,99\u2028,9.50,2026-07-14 12:00,,S,"),
+    "a form feed": (PLAIN, "Mitte,99\f,9.50,2026-07-14 12:00,,S,"),
+    "the end of a DOS file": (PLAIN, "\x1a"),
+    "a field as long as csv takes": (PLAIN, f"Mitte,99,9.50,2026-07-14 12:00,,S,{'x' * 131_072}"),
+    "a field that is longer": (PLAIN, f"Mitte,99,9.50,2026-07-14 12:00,,S,{'x' * 131_073}"),
+    "a long row of short fields": (PLAIN, "Mitte,99,9.50,2026-07-14 12:00,,S" + "," * 140_000),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ODD_ROWS)
+def test_wherever_an_odd_row_stands_both_lanes_make_the_same_of_it(name: str):
+    """Also at the begin of a piece, as each piece has some seven rows."""
+    format, odd = ODD_ROWS[name]
+    for place in range(14, 24):
+        lines = [",".join(COLUMNS), *MANY[:place], odd, *MANY[place:]]
+        quickly, slowly = both_lanes("\n".join(lines).encode(), format)
+        assert quickly == slowly, place
+
+
+def test_files_of_one_column_and_of_a_thousand_come_out_the_same():
+    one = 'location = { constant = "7" }\ntime_format = "epoch"\n' + "".join(
+        f'{key} = "T"\n' for key in ("transaction_id", "total", "time")
+    )
+    lines = [str(1_784_023_200 + n) if n % 9 else "" for n in range(400)]
+    quickly, slowly = both_lanes("\n".join(["T", *lines]).encode(), one)
+    assert quickly == slowly
+    assert len(quickly.transactions) == 355
+    wide = ",".join([*COLUMNS, *map(str, range(993))])
+    rows = [f"Mitte,{n},9.50,2026-07-14 12:00,,S,{',' * (993 + (n == 5))}" for n in range(20)]
+    quickly, slowly = both_lanes("\n".join([wide, *rows]).encode(), PLAIN)
+    assert quickly == slowly
+    assert len(quickly.transactions) == 20
+
+
 @pytest.mark.parametrize(
     ("text", "plain"),
     [
