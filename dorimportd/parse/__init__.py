@@ -8,7 +8,7 @@
     unpack.py     what is in a compressed file; bombs refused
     decode.py     bytes -> physical lines, or why they are not text
     rows.py       physical lines -> rows that know their lines
-    lanes.py      which text is read row by row, and which by whole columns: fast.py, with bulk.py
+    lanes.py      which text is read row by row, and which by whole columns: fast.py, bulk.py, times.py
     header.py     which line names the columns, and which of them are meant; naming.py by which names
     fit.py        how a file differs from its format, in a sentence
     columns.py    the columns of one file, and those that are made of others

@@ -20,6 +20,9 @@ from dorimportd.parse.pattern import Cut
 from dorimportd.parse.rows import Dialect
 from dorimportd.parse.values import BadValue, Memo
 
+# Arrow's own pool keeps what it once had; the system's takes no longer and gives most of it back.
+arrow.set_memory_pool(arrow.system_memory_pool())
+
 Array = Any  # pyarrow tells no types
 Read = Callable[[list[str]], Any]  # a value from a row; raises BadValue
 

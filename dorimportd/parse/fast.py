@@ -1,9 +1,9 @@
 """The fast lane: the rows of a piece that are plainly right, by whole columns.
 
-A value is what the reader of the reference lane makes of its text, asked once for each distinct one; dates
-and times of the day are asked apart, as a million rows have few of either.  An ID is taken as it stands where
-it is plain ASCII that needs no second look.  A row of which anything is not known to be right is left to the
-reference lane, and so is a piece with a row that changes what holds for others.
+A value is what the reader of the reference lane makes of its text, asked once for each distinct one; of
+times see times.py.  An ID is taken as it stands where it is plain ASCII that needs no second look.  A row of
+which anything is not known to be right is left to the reference lane, and so is a piece with a row that
+changes what holds for others.
 """
 
 from __future__ import annotations
@@ -25,26 +25,22 @@ from dorimportd.parse.bulk import (
     count,
     every,
     flags,
-    halves_of,
     has_any,
     is_all,
-    paired,
     table_of,
 )
 from dorimportd.parse.columns import Columns
 from dorimportd.parse.condition import Asked
 from dorimportd.parse.identity import JOINT, read_part
 from dorimportd.parse.lanes import Piece
-from dorimportd.parse.moment import LOCAL, Day, Moments
-from dorimportd.parse.readers import Reader, Readers
+from dorimportd.parse.readers import Readers
 from dorimportd.parse.rows import Dialect
 from dorimportd.parse.sieve import Sieve, is_blank
-from dorimportd.parse.values import TEXT_CHARACTERS, BadValue, Memo
+from dorimportd.parse.times import Times, TimesOf
+from dorimportd.parse.values import TEXT_CHARACTERS, BadValue
 from dorimportd.words import TransactionRow
 
 TEXT: Final = arrow.string()
-INSTANT: Final = arrow.int64()
-OFFSET: Final = arrow.int32()
 
 
 class Found(NamedTuple):
@@ -53,17 +49,6 @@ class Found(NamedTuple):
     transactions: list[TransactionRow]
     skipped: int
     left: list[int]  # the lines of the file that are for the reference lane
-
-
-class Times(NamedTuple):
-    """Of each row; null where it is not known to be right."""
-
-    instants: Array
-    offsets: Array
-
-    @classmethod
-    def unknown(cls, rows: int) -> Times:
-        return cls(arrow.nulls(rows, INSTANT), arrow.nulls(rows, OFFSET))
 
 
 class Rows(NamedTuple):
@@ -115,15 +100,12 @@ class FastLane:
         self._all_made = all(place >= columns.width for place in readers.identity.places)
         self._location = self._question(readers.location.read, readers.location.depends_on)
         self._total = self._question(readers.total.read, readers.total.depends_on)
-        self._time = self._question(readers.time.read, readers.time.depends_on)
         self._identity = self._question(readers.identity.read, readers.identity.depends_on)
-        self._clocks = local_clocks(readers.time)
-        self._days = days_by_zone(readers.time)
-        self._zone = self._question(lambda row: row[readers.time.also[0]], readers.time.also)
+        self._times = TimesOf(readers.time, columns)
         self._parts = self._parts_of_id()
         self._conditions = [*self._early, *self._late]
         apart = [*self._halting, *self._withdrawing, *self._made]
-        questions = [*apart, *self._conditions, self._location, self._total, self._time]
+        questions = [*apart, *self._conditions, self._location, self._total, self._times.question]
         self._places = sorted(set(self._identity.places).union(*(each.places for each in questions)))
 
     def _parts_of_id(self) -> tuple[int, ...]:
@@ -159,7 +141,7 @@ class FastLane:
             return None
         counts, skipped = self._sieved(fields, surplus)
         location, total = fields.read(self._location), fields.read(self._total)
-        times = self._times(fields)
+        times = self._times.read(fields)
         withdraws = (fields.read(each).true() for each in self._withdrawing)
         sells = every(counts, *map(compute.invert, withdraws))
         if self._all_made:
@@ -199,41 +181,6 @@ class FastLane:
         found = [column.flags([not is_blank([text]) for text in column.values]) for column in columns]
         return reduce(compute.or_, found, flags(fields.rows, False))
 
-    def _times(self, fields: Fields) -> Times:
-        """The times, of most rows by their halves, of others by the whole text."""
-        moments = self._readers.time.moments
-        made = any(place >= self._columns.width for place in self._readers.time.places)
-        times = Times.unknown(fields.rows) if moments is None or made else self._by_halves(fields, moments)
-        unknown = times.instants.is_null()
-        if not has_any(unknown):
-            return times
-        found = fields.where(unknown).read(self._time)
-        late = [
-            found.numbers([pair and pair[place] for pair in found.values], times[place].type)
-            for place in (0, 1)
-        ]
-        return Times(*(compute.replace_with_mask(*each) for each in zip(times, repeat(unknown), late)))
-
-    def _by_halves(self, fields: Fields, moments: Moments) -> Times:
-        """The same as Moments.read_usual and read_pair find, where the everyday rule does."""
-        places = self._readers.time.places
-        if len(places) == 2:
-            dates, clocks = map(fields.column, places)
-            clocks = clocks.answered(self._clocks)
-        else:
-            dates, clocks = halves_of(fields.columns[places[0]], moments.cut)
-            clocks = clocks.answered(self._clocks, moments.cut.sign)
-        if self._days is None:
-            days = dates.answered(moments.days)
-        else:
-            zones = fields.read(self._zone)
-            days = paired(Coded(zones.codes, [zone or "" for zone in zones.values]), dates).answered(
-                self._days
-            )
-        begins = days.numbers([day and day[1] for day in days.values], INSTANT)
-        offsets = days.numbers([day and day[2] for day in days.values], OFFSET)
-        return Times(compute.add(begins, clocks.numbers(clocks.values, INSTANT)), offsets)
-
     def _identities(self, fields: Fields, location: Coded, right: Array) -> Array:
         """The IDs of rows that are *right*; null where they are not known to be."""
         return self._joined(fields, location) if self._parts else self._read_one_by_one(fields, right)
@@ -259,34 +206,6 @@ class FastLane:
         found = [self._identity.ask(texts) for texts in zip(*columns, strict=True)]
         empty = arrow.nulls(fields.rows, TEXT)
         return compute.replace_with_mask(empty, right, arrow.array(found, TEXT))
-
-
-def local_clocks(time: Reader[tuple[int, int]]) -> Memo[int | None]:
-    """Times of the day, microseconds since midnight, by their texts; None where the text has an offset."""
-    if time.moments is None:
-        return Memo(lambda text: None)
-    clocks = time.moments.clocks_alone if len(time.places) == 2 else time.moments.clocks
-
-    def read(text: str) -> int | None:
-        microseconds, stated = clocks[text]
-        return microseconds if stated in LOCAL else None
-
-    return Memo(read)
-
-
-def days_by_zone(time: Reader[tuple[int, int]]) -> Memo[Day] | None:
-    """Days by the text of a zone, a NUL and the text of a date; None where all rows are of one zone."""
-    moments_by = time.moments_by
-    if moments_by is None:
-        return None
-
-    def read(text: str) -> Day:
-        zone, _, date = text.partition("\0")
-        moments = moments_by(zone)
-        assert moments is not None  # there are some for one zone if there are for any
-        return moments.days[date]
-
-    return Memo(read)
 
 
 def plain(texts: Array) -> Array:
