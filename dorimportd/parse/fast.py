@@ -27,7 +27,9 @@ from dorimportd.parse.bulk import (
     flags,
     has_any,
     is_all,
+    number,
     table_of,
+    text_of,
 )
 from dorimportd.parse.columns import Columns
 from dorimportd.parse.condition import Asked
@@ -127,10 +129,12 @@ class FastLane:
 
         None when as a whole it is for the reference lane.
         """
-        fields_there = max(width, len(piece.first_row(self._dialect)))
+        fields_there = len(piece.first_row(self._dialect))
+        if fields_there < width:
+            return None
         surplus = range(width, fields_there)
         places = sorted({*self._places, *surplus})
-        table = table_of(piece.text, piece.first, self._dialect, fields_there, places)
+        table = table_of(piece.text, piece.first, self._dialect, places)
         if table is None:
             return None
         fields = Fields(table.columns, len(table.lines))
@@ -165,7 +169,7 @@ class FastLane:
         wanted = every(all_rows, *(fields.read(each).true() for each in self._early))
         whole = every(
             wanted,
-            *(compute.equal(fields.columns[place], "") for place in surplus),
+            *(compute.equal(fields.columns[place], text_of("")) for place in surplus),
             *(fields.read(each).known() for each in self._made),
         )
         counts = every(whole, *(fields.read(each).true() for each in self._late))
@@ -196,9 +200,9 @@ class FastLane:
             is_plain = every(
                 is_plain, *(compute.invert(compute.match_substring(part, JOINT)) for part in parts)
             )
-        joined = compute.binary_join_element_wise(*before, *parts, JOINT)
-        short = compute.less_equal(compute.binary_length(joined), TEXT_CHARACTERS)
-        return compute.if_else(every(is_plain, short), joined, arrow.scalar(None, TEXT))
+        joined = compute.binary_join_element_wise(*before, *parts, text_of(JOINT))
+        short = compute.less_equal(compute.binary_length(joined), number(TEXT_CHARACTERS))
+        return compute.if_else(every(is_plain, short), joined, text_of(None))
 
     def _read_one_by_one(self, fields: Fields, right: Array) -> Array:
         """IDs of the rows that *right* flags, in their order."""
@@ -212,8 +216,8 @@ def plain(texts: Array) -> Array:
     """Which of *texts* `read_text` surely takes as they are."""
     return every(
         compute.ascii_is_printable(texts),
-        compute.greater(compute.binary_length(texts), 0),
-        compute.less_equal(compute.binary_length(texts), TEXT_CHARACTERS),
+        compute.greater(compute.binary_length(texts), number(0)),
+        compute.less_equal(compute.binary_length(texts), number(TEXT_CHARACTERS)),
         compute.invert(compute.match_substring(texts, "+")),
         compute.invert(compute.starts_with(texts, "#")),
     )
