@@ -9,7 +9,7 @@
     decode.py     bytes -> physical lines, or why they are not text
     foreign.py    what a file is instead; mixed.py which of its lines are in another encoding
     rows.py       physical lines -> rows that know their lines
-    lanes.py      which text is read row by row, and which by whole columns: fast.py, with bulk.py
+    lanes.py      which text is read row by row, and which by whole columns: fast.py, bulk.py, times.py
     header.py     which line names the columns, and which of them are meant; naming.py by which names
     fit.py        how a file differs from its format, in a sentence
     columns.py    the columns of one file, and those that are made of others

@@ -20,13 +20,17 @@ from dorimportd.parse.pattern import Cut
 from dorimportd.parse.rows import Dialect
 from dorimportd.parse.values import BadValue, Memo
 
+# Arrow's own pool keeps what it once had; the system's takes no longer and gives most of it back.
+arrow.set_memory_pool(arrow.system_memory_pool())
+
 Array = Any  # pyarrow tells no types
 Read = Callable[[list[str]], Any]  # a value from a row; raises BadValue
 
 
 def all_match(text: str, sign: str, expression: str) -> bool:
     """Whether each line of *text* that holds *sign* matches *expression*."""
-    lines = compute.split_pattern(arrow.array([text.removesuffix("\n")]), "\n").values
+    whole = arrow.array([text.removesuffix("\n")], arrow.string())
+    lines = compute.split_pattern(whole, "\n").values
     meant = lines.filter(compute.match_substring(lines, sign))
     return bool(compute.all(compute.match_substring_regex(meant, expression)).as_py())
 
@@ -38,8 +42,8 @@ class Table(NamedTuple):
     lines: Array  # of each row, counted from *first*; those of another width are not among them
 
 
-def table_of(text: str, first: int, dialect: Dialect, width: int, places: Iterable[int]) -> Table | None:
-    """The columns at *places* of *text*, in which each line is a row.
+def table_of(text: str, first: int, dialect: Dialect, places: Iterable[int]) -> Table | None:
+    """The columns at *places* of *text*, in which each line is a row as wide as the first.
 
     Lines are counted from *first*.  None when Arrow cannot read it.
     """
@@ -50,12 +54,11 @@ def table_of(text: str, first: int, dialect: Dialect, width: int, places: Iterab
         return "skip"
 
     content = text.encode()
-    names = [str(place) for place in range(width)]
-    wanted = [str(place) for place in places]
+    wanted = [f"f{place}" for place in places]
     try:
         table = csv.read_csv(
             arrow.py_buffer(content),
-            csv.ReadOptions(column_names=names, use_threads=False, block_size=len(content) + 1),
+            csv.ReadOptions(autogenerate_column_names=True, use_threads=False, block_size=len(content) + 1),
             csv.ParseOptions(
                 delimiter=dialect.delimiter,
                 quote_char=dialect.quote or False,
@@ -71,7 +74,7 @@ def table_of(text: str, first: int, dialect: Dialect, width: int, places: Iterab
         )
     except arrow.ArrowInvalid:
         return None
-    columns = {int(name): one_chunk(table.column(name)) for name in wanted}
+    columns = {int(name[1:]): one_chunk(table.column(name)) for name in wanted}
     lines = arrow.array(range(first, first + table.num_rows + len(ragged)), arrow.int64())
     if ragged:
         lines = lines.filter(compute.invert(compute.is_in(lines, arrow.array(ragged, arrow.int64()))))
@@ -125,6 +128,16 @@ class Coded(NamedTuple):
         return list(map(self.values.__getitem__, self.codes.to_pylist()))
 
 
+def paired(one: Coded, other: Coded) -> Coded:
+    """The texts of two columns, with a NUL between."""
+    both = compute.add(
+        compute.multiply(one.codes.cast(arrow.int64()), number(len(other.values))), other.codes
+    )
+    encoded = both.dictionary_encode()
+    pairs = (divmod(pair, len(other.values)) for pair in encoded.dictionary.to_pylist())
+    return Coded(encoded.indices, [f"{one.values[first]}\0{other.values[second]}" for first, second in pairs])
+
+
 def answer_or_none(answers: Memo[Any], key: str) -> Any:
     try:
         return answers[key]
@@ -154,15 +167,9 @@ class Fields:
     def read(self, question: Question) -> Coded:
         """What *question* finds in each row."""
         if not question.places:
-            return Coded(arrow.repeat(arrow.scalar(0), self.rows), [question.ask([""])])
-        codes, keys = self.column(question.places[0])
-        for place in question.places[1:]:
-            more, texts = self.column(place)
-            both = compute.add(compute.multiply(codes.cast(arrow.int64()), len(texts)), more)
-            encoded = both.dictionary_encode()
-            pairs = [divmod(pair, len(texts)) for pair in encoded.dictionary.to_pylist()]
-            codes, keys = encoded.indices, [f"{keys[one]}\0{texts[other]}" for one, other in pairs]
-        return Coded(codes, list(map(question.answers.__getitem__, keys)))
+            return Coded(arrow.repeat(number(0), self.rows), [question.ask([""])])
+        found = reduce(paired, map(self.column, question.places))
+        return Coded(found.codes, list(map(question.answers.__getitem__, found.values)))
 
 
 class Question:
@@ -203,9 +210,9 @@ def halves_of(texts: Array, cut: Cut) -> tuple[Coded, Coded]:
             coded(compute.utf8_slice_codeunits(texts, cut.width)),
         )
     if not cut.sign:
-        return coded(texts), Coded(arrow.repeat(arrow.scalar(0), len(texts)), [""])
+        return coded(texts), Coded(arrow.repeat(number(0), len(texts)), [""])
     has_sign = compute.match_substring(texts, cut.sign)
-    whole = compute.if_else(has_sign, texts, cut.sign)  # two empty halves, which nothing fits
+    whole = compute.if_else(has_sign, texts, text_of(cut.sign))  # two empty halves, which nothing fits
     halves = compute.split_pattern(whole, cut.sign, max_splits=1, reverse=cut.last)
     return coded(compute.list_element(halves, 0)), coded(compute.list_element(halves, 1))
 
@@ -215,8 +222,22 @@ def coded(texts: Array) -> Coded:
     return Coded(encoded.indices, encoded.dictionary.to_pylist())
 
 
+def number(value: int) -> Array:
+    """*value* as Arrow's functions take it.
+
+    Of one without a type they look each time on the disk for dateutil, whose types it might be: that takes
+    longer than most of what they do.
+    """
+    return arrow.scalar(value, arrow.int64())
+
+
+def text_of(value: str | None) -> Array:
+    """The same of a text."""
+    return arrow.scalar(value, arrow.string())
+
+
 def flags(rows: int, value: bool) -> Array:
-    return arrow.repeat(arrow.scalar(value), rows)
+    return arrow.repeat(arrow.scalar(value, arrow.bool_()), rows)
 
 
 def every(*of_rows: Array) -> Array:

@@ -1,9 +1,9 @@
 """The fast lane: the rows of a piece that are plainly right, by whole columns.
 
-A value is what the reader of the reference lane makes of its text, asked once for each distinct one; dates
-and times of the day are asked apart, as a million rows have few of either.  An ID is taken as it stands where
-it is plain ASCII that needs no second look.  A row of which anything is not known to be right is left to the
-reference lane, and so is a piece with a row that changes what holds for others.
+A value is what the reader of the reference lane makes of its text, asked once for each distinct one; of
+times see times.py.  An ID is taken as it stands where it is plain ASCII that needs no second look.  A row of
+which anything is not known to be right is left to the reference lane, and so is a piece with a row that
+changes what holds for others.
 """
 
 from __future__ import annotations
@@ -25,25 +25,24 @@ from dorimportd.parse.bulk import (
     count,
     every,
     flags,
-    halves_of,
     has_any,
     is_all,
+    number,
     table_of,
+    text_of,
 )
 from dorimportd.parse.columns import Columns
 from dorimportd.parse.condition import Asked
 from dorimportd.parse.identity import JOINT, read_part
 from dorimportd.parse.lanes import Piece
-from dorimportd.parse.moment import LOCAL, Moments
-from dorimportd.parse.readers import Reader, Readers
+from dorimportd.parse.readers import Readers
 from dorimportd.parse.rows import Dialect
 from dorimportd.parse.sieve import Sieve, is_blank
-from dorimportd.parse.values import TEXT_CHARACTERS, BadValue, Memo
+from dorimportd.parse.times import Times, TimesOf
+from dorimportd.parse.values import TEXT_CHARACTERS, BadValue
 from dorimportd.words import TransactionRow
 
 TEXT: Final = arrow.string()
-INSTANT: Final = arrow.int64()
-OFFSET: Final = arrow.int32()
 
 
 class Found(NamedTuple):
@@ -52,17 +51,6 @@ class Found(NamedTuple):
     transactions: list[TransactionRow]
     skipped: int
     left: list[int]  # the lines of the file that are for the reference lane
-
-
-class Times(NamedTuple):
-    """Of each row; null where it is not known to be right."""
-
-    instants: Array
-    offsets: Array
-
-    @classmethod
-    def unknown(cls, rows: int) -> Times:
-        return cls(arrow.nulls(rows, INSTANT), arrow.nulls(rows, OFFSET))
 
 
 class Rows(NamedTuple):
@@ -110,15 +98,16 @@ class FastLane:
         self._late = [self._asked(each) for each in sieve.late]
         made = range(columns.width, columns.width + len(columns.makers))
         self._made = [self._question(bool, [place]) for place in made]
+        # Then even a blank line might come to have an ID.
+        self._all_made = all(place >= columns.width for place in readers.identity.places)
         self._location = self._question(readers.location.read, readers.location.depends_on)
         self._total = self._question(readers.total.read, readers.total.depends_on)
-        self._time = self._question(readers.time.read, readers.time.depends_on)
         self._identity = self._question(readers.identity.read, readers.identity.depends_on)
-        self._clocks = local_clocks(readers.time)
+        self._times = TimesOf(readers.time, columns)
         self._parts = self._parts_of_id()
         self._conditions = [*self._early, *self._late]
         apart = [*self._halting, *self._withdrawing, *self._made]
-        questions = [*apart, *self._conditions, self._location, self._total, self._time]
+        questions = [*apart, *self._conditions, self._location, self._total, self._times.question]
         self._places = sorted(set(self._identity.places).union(*(each.places for each in questions)))
 
     def _parts_of_id(self) -> tuple[int, ...]:
@@ -140,28 +129,35 @@ class FastLane:
 
         None when as a whole it is for the reference lane.
         """
-        fields_there = max(width, len(piece.first_row(self._dialect)))
+        fields_there = len(piece.first_row(self._dialect))
+        if fields_there < width:
+            return None
         surplus = range(width, fields_there)
         places = sorted({*self._places, *surplus})
-        table = table_of(piece.text, piece.first, self._dialect, fields_there, places)
+        table = table_of(piece.text, piece.first, self._dialect, places)
         if table is None:
             return None
         fields = Fields(table.columns, len(table.lines))
-        if any(has_any(fields.read(each).true()) for each in self._halting):
+        is_ragged = (
+            len(table.lines) < piece.count
+        )  # and what stands in the rows of another width is not known
+        if self._halting and (is_ragged or any(has_any(fields.read(each).true()) for each in self._halting)):
             return None
         counts, skipped = self._sieved(fields, surplus)
         location, total = fields.read(self._location), fields.read(self._total)
-        times = self._times(fields)
+        times = self._times.read(fields)
         withdraws = (fields.read(each).true() for each in self._withdrawing)
         sells = every(counts, *map(compute.invert, withdraws))
+        if self._all_made:
+            sells = every(sells, self._has_text(fields, self._places))
         right = every(sells, location.known(), total.known(), times.instants.is_valid())
-        left_yet = len(table.lines) < piece.count or not is_all(compute.or_(right, skipped))
+        left_yet = is_ragged or not is_all(compute.or_(right, skipped))
         if self._readers.is_counted and left_yet:
             return None  # a row that is left may count as an occurrence
         identities = self._identities(fields, location, right)
         right = every(right, identities.is_valid())
         rows = Rows(identities, location, total, times, table.lines)
-        if len(table.lines) == piece.count and is_all(right):
+        if not is_ragged and is_all(right):
             return Found(rows.listed(), 0, [])
         done = table.lines.filter(compute.or_(right, skipped)).to_pylist()
         left = sorted(set(range(piece.first, piece.first + piece.count)).difference(done))
@@ -173,50 +169,21 @@ class FastLane:
         wanted = every(all_rows, *(fields.read(each).true() for each in self._early))
         whole = every(
             wanted,
-            *(compute.equal(fields.columns[place], "") for place in surplus),
+            *(compute.equal(fields.columns[place], text_of("")) for place in surplus),
             *(fields.read(each).known() for each in self._made),
         )
         counts = every(whole, *(fields.read(each).true() for each in self._late))
         if not self._conditions:
             return counts, flags(fields.rows, False)
         left_out = compute.or_(compute.invert(wanted), every(whole, compute.invert(counts)))
-        return counts, every(left_out, self._has_text(fields))
+        asked = {place for each in self._conditions for place in each.places}
+        return counts, every(left_out, self._has_text(fields, sorted(asked)))
 
-    def _has_text(self, fields: Fields) -> Array:
-        """Which rows are surely no blank lines, by the columns that are asked for conditions."""
-        places = {place for each in self._conditions for place in each.places}
-        columns = [fields.column(place) for place in sorted(places)]
+    def _has_text(self, fields: Fields, places: Iterable[int]) -> Array:
+        """Which rows are surely no blank lines, by the columns at *places*."""
+        columns = map(fields.column, places)
         found = [column.flags([not is_blank([text]) for text in column.values]) for column in columns]
         return reduce(compute.or_, found, flags(fields.rows, False))
-
-    def _times(self, fields: Fields) -> Times:
-        """The times, of most rows by their halves, of others by the whole text."""
-        moments = self._readers.time.moments
-        made = any(place >= self._columns.width for place in self._readers.time.places)
-        times = Times.unknown(fields.rows) if moments is None or made else self._by_halves(fields, moments)
-        unknown = times.instants.is_null()
-        if not has_any(unknown):
-            return times
-        found = fields.where(unknown).read(self._time)
-        late = [
-            found.numbers([pair and pair[place] for pair in found.values], times[place].type)
-            for place in (0, 1)
-        ]
-        return Times(*(compute.replace_with_mask(*each) for each in zip(times, repeat(unknown), late)))
-
-    def _by_halves(self, fields: Fields, moments: Moments) -> Times:
-        """The same as Moments.read_usual and read_pair find, where the everyday rule does."""
-        places = self._readers.time.places
-        if len(places) == 2:
-            dates, clocks = map(fields.column, places)
-            clocks = clocks.answered(self._clocks)
-        else:
-            dates, clocks = halves_of(fields.columns[places[0]], moments.cut)
-            clocks = clocks.answered(self._clocks, moments.cut.sign)
-        days = dates.answered(moments.days)
-        begins = days.numbers([day and day[1] for day in days.values], INSTANT)
-        offsets = days.numbers([day and day[2] for day in days.values], OFFSET)
-        return Times(compute.add(begins, clocks.numbers(clocks.values, INSTANT)), offsets)
 
     def _identities(self, fields: Fields, location: Coded, right: Array) -> Array:
         """The IDs of rows that are *right*; null where they are not known to be."""
@@ -233,9 +200,9 @@ class FastLane:
             is_plain = every(
                 is_plain, *(compute.invert(compute.match_substring(part, JOINT)) for part in parts)
             )
-        joined = compute.binary_join_element_wise(*before, *parts, JOINT)
-        short = compute.less_equal(compute.binary_length(joined), TEXT_CHARACTERS)
-        return compute.if_else(every(is_plain, short), joined, arrow.scalar(None, TEXT))
+        joined = compute.binary_join_element_wise(*before, *parts, text_of(JOINT))
+        short = compute.less_equal(compute.binary_length(joined), number(TEXT_CHARACTERS))
+        return compute.if_else(every(is_plain, short), joined, text_of(None))
 
     def _read_one_by_one(self, fields: Fields, right: Array) -> Array:
         """IDs of the rows that *right* flags, in their order."""
@@ -245,25 +212,12 @@ class FastLane:
         return compute.replace_with_mask(empty, right, arrow.array(found, TEXT))
 
 
-def local_clocks(time: Reader[tuple[int, int]]) -> Memo[int | None]:
-    """Times of the day, microseconds since midnight, by their texts; None where the text has an offset."""
-    if time.moments is None:
-        return Memo(lambda text: None)
-    clocks = time.moments.clocks_alone if len(time.places) == 2 else time.moments.clocks
-
-    def read(text: str) -> int | None:
-        microseconds, stated = clocks[text]
-        return microseconds if stated in LOCAL else None
-
-    return Memo(read)
-
-
 def plain(texts: Array) -> Array:
     """Which of *texts* `read_text` surely takes as they are."""
     return every(
         compute.ascii_is_printable(texts),
-        compute.greater(compute.binary_length(texts), 0),
-        compute.less_equal(compute.binary_length(texts), TEXT_CHARACTERS),
+        compute.greater(compute.binary_length(texts), number(0)),
+        compute.less_equal(compute.binary_length(texts), number(TEXT_CHARACTERS)),
         compute.invert(compute.match_substring(texts, "+")),
         compute.invert(compute.starts_with(texts, "#")),
     )

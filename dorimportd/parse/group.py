@@ -11,14 +11,15 @@ A transaction is withdrawn when a row of it says so and no other says otherwise;
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from dorimportd.parse.columns import Columns
 from dorimportd.parse.condition import Row
 from dorimportd.parse.format import Combine, Format, Identity
 from dorimportd.parse.identity import compose
-from dorimportd.parse.readers import Reader
+from dorimportd.parse.readers import Reader, picker
 from dorimportd.parse.total import TotalReader, added, rounded
 from dorimportd.parse.values import BadField, BadValue
 from dorimportd.words import TransactionRow, withdrawal
@@ -49,21 +50,39 @@ class Group:
     """What is known so far of one transaction."""
 
     __slots__ = (
-        *("currency", "identity", "line", "location", "refunds", "rows", "stands", "time", "total"),
-        "withdrawn",
+        *("line", "rows", "identity", "location", "currency", "time", "total", "refunds", "withdrawn"),
+        "stands",
     )
 
-    def __init__(self, line: int, identity: Sequence[str]) -> None:
+    def __init__(
+        self,
+        line: int,
+        rows: int,
+        identity: tuple[str, ...],
+        location: str | None = None,
+        currency: str | None = None,
+        time: Pair | None = None,
+        total: Pair | None = None,
+        refunds: Pair | None = None,
+        withdrawn: bool = False,
+        stands: bool = False,
+    ) -> None:
         self.line = line  # of its first row
-        self.rows = 0
-        self.identity = list(identity)  # the fields that its ID is made of
-        self.location: str | None = None
-        self.currency: str | None = None
-        self.time: Pair | None = None
-        self.total: Pair | None = None  # units and scale; of the rows that are no refunds
-        self.refunds: Pair | None = None  # of those that are
-        self.withdrawn = False  # as one row says
-        self.stands = False  # as one row says
+        self.rows = rows
+        self.identity = identity  # the fields that its ID is made of
+        self.location = location
+        self.currency = currency
+        self.time = time
+        self.total = total  # units and scale; of the rows that are no refunds
+        self.refunds = refunds  # of those that are
+        self.withdrawn = withdrawn  # as one row says
+        self.stands = stands  # as one row says
+
+
+# A Group as it is kept while rows of others are read: a plain tuple of what it is made of.  The garbage
+# collector stops looking at these, where a million Groups would hold up all threads again and again.
+State = tuple[Any, ...]
+state_of: Callable[[Group], State] = attrgetter(*Group.__slots__)
 
 
 class Groups:
@@ -86,13 +105,18 @@ class Groups:
         self._generates = isinstance(source, Identity) and source.generate_from is not None
         self._location, self._total, self._time, self._identity = location, total, time, identity
         self._states = tuple(columns.place(name) for name in format.withdraw or ())
-        self._groups: dict[Key, Group] = {}
+        own = () if self._generates else identity.places
+        told = {*self.places, *self._states, *own, *location.depends_on, *time.depends_on}
+        self._told_by = picker(sorted(told))
+        self._told: Key = ()  # by the last row, besides a total; none when it was no right one
+        self._open: tuple[Key, Group] | None = None  # the transaction of the last row
+        self._kept: dict[Key, State] = {}  # the others, in the order of their first rows
         self._spoilt: dict[Key, Spoilt] = {}
-        self._told: set[int] = set()  # the lines of rows that spoilt one
+        self._spoiling: set[int] = set()  # the lines of rows that spoilt one
 
     def key(self, row: Row) -> Key:
         """What *row* has in common with others.  Raises BadField when that is nothing."""
-        key = tuple(row[place].strip() for place in self.places)
+        key = tuple([row[place].strip() for place in self.places])
         if not any(key):
             raise BadField("is empty", " + ".join(self._names[place] for place in self.places), "")
         return key
@@ -102,20 +126,28 @@ class Groups:
 
         Raises BadField, and then the transaction is spoilt.
         """
-        key = self.key(row)
-        try:
+        told = self._told_by(row)
+        if told == self._told and self._open is not None:
+            key, group = self._open
+            group.rows += 1
+            merge = self._merge_total  # as most items do it repeats the one above, and adds nothing else
+        else:
+            key, self._told = self.key(row), ()
             group = self._group(key, row, line)
-            if withdraws:
-                self._withdraw(group, row)
-            else:
-                self._merge(group, row)
+            merge = self._withdraw if withdraws else self._merge
+        try:
+            merge(group, row)
         except BadField:
             self.spoil(row, line)
             raise
+        if not withdraws:
+            self._told = told
 
     def finish(self) -> Iterator[Grouped]:
         """The transactions that are right, in the order of their first rows."""
-        for key, group in self._groups.items():
+        self._close()
+        for key, state in self._kept.items():
+            group = Group(*state)
             if key in self._spoilt:
                 continue
             try:
@@ -127,7 +159,7 @@ class Groups:
 
     def spoil(self, row: Row, line: int) -> None:
         """The *row*, which was added, is not right after all."""
-        self._told.add(line)
+        self._spoiling.add(line)
         why = f"is of the same transaction as line {line}, which is rejected"
         self._spoilt.setdefault(self.key(row), Spoilt("", "", why))
 
@@ -138,14 +170,25 @@ class Groups:
 
     def why(self, row: Row, line: int) -> Spoilt | None:
         """Why *row* is not imported with its transaction; None when it is, or was told of already."""
-        return None if line in self._told else self._spoilt.get(self.key(row))
+        return None if line in self._spoiling else self._spoilt.get(self.key(row))
 
     def _group(self, key: Key, row: Row, line: int) -> Group:
-        group = self._groups.get(key)
-        if group is None:
-            group = self._groups[key] = Group(line, [row[place].strip() for place in self._identity.places])
+        self._close()
+        state = self._kept.get(key)
+        if state is None:
+            group = Group(line, 0, tuple([row[place].strip() for place in self._identity.places]))
+            self._kept[key] = ()  # its place among the others
+        else:
+            group = Group(*state)
         group.rows += 1
+        self._open = key, group
         return group
+
+    def _close(self) -> None:
+        if self._open is not None:
+            key, group = self._open
+            self._kept[key] = state_of(group)
+            self._open = None
 
     def _withdraw(self, group: Group, row: Row) -> None:
         group.withdrawn = True
@@ -170,7 +213,7 @@ class Groups:
         for part, place in enumerate(self._identity.places):
             field = row[place].strip()
             if field and not group.identity[part]:
-                group.identity[part] = field
+                group.identity = (*group.identity[:part], field, *group.identity[part + 1 :])
             elif field and field != group.identity[part]:
                 raise BadField(unlike(group.identity[part], group), self._names[place], row[place])
 
@@ -194,9 +237,10 @@ class Groups:
             raise self._field(f"is in {currency}, but line {group.line} in {group.currency}", exact, row)
         refund = is_refund is not None and is_refund(row)
         if self._combine.total == "sum":
-            kind = "refunds" if refund else "total"
-            known = getattr(group, kind)
-            setattr(group, kind, (units, scale) if known is None else added([known, (units, scale)]))
+            if refund:
+                group.refunds = increased(group.refunds, units, scale)
+            else:
+                group.total = increased(group.total, units, scale)
             return
         found = (-abs(units) if refund else units, scale)
         how, known = self._combine.total, group.total
@@ -265,6 +309,15 @@ class Groups:
             return rounded(*added(parts), self._total.places)
         except BadValue as bad:
             raise self._field(bad.rule, self._total.exact, row) from bad
+
+
+def increased(known: Pair | None, units: int, scale: int) -> Pair:
+    """The sum of what is *known* and another amount."""
+    if known is None:
+        return units, scale
+    if known[1] == scale:  # as a rule; `added` takes four times as long
+        return known[0] + units, scale
+    return added([known, (units, scale)])
 
 
 def comparable(amount: Pair) -> int:

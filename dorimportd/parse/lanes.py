@@ -23,6 +23,9 @@ from dorimportd.parse.rows import KEPT_LINES, Dialect, Rows
 # Between any two characters so far apart stands the end of a line, in a piece that is plain: csv's longest
 # field is longer than twice that.
 LINE_CHARACTERS: Final = 50_000
+# Less is read row by row at once: the end of a small file whose last line has no end, above all.
+LEAST_CHARACTERS: Final = 65_536
+BYTE_ORDER_MARK: Final = "\ufeff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ class Lanes:
         """Rows are to be taken to their end before the next is asked for."""
         yield self._slowly(self._opening)
         while self._text is not None:
-            if self._is_quick() and is_plain(self._text, self._dialect):
+            if self._may_be_quick(self._text):
                 piece = Piece(self._line, self._text)
                 yield piece
                 self._above = [*self._above, *piece.last_lines()][-KEPT_LINES:]
@@ -101,7 +104,7 @@ class Lanes:
         yield lines
         assert self._rows is not None
         while (text := next(self._texts, None)) is not None:
-            if self._rows.is_between_rows and self._is_quick() and is_plain(text, self._dialect):
+            if self._rows.is_between_rows and self._may_be_quick(text):
                 self._line = self._rows.next_line
                 self._above = self._rows.last_lines
                 self._text = text
@@ -109,10 +112,15 @@ class Lanes:
             yield split_lines(text)
         self._text = None
 
+    def _may_be_quick(self, text: str) -> bool:
+        return len(text) >= LEAST_CHARACTERS and self._is_quick() and is_plain(text, self._dialect)
+
 
 def is_plain(text: str, dialect: Dialect) -> bool:
     """Whether each line of *text*, which begins with a row, is surely a row, and a whole one."""
     if not ends_line(text):
+        return False
+    if text.startswith(BYTE_ORDER_MARK):  # here it is a character, but Arrow takes it away
         return False
     if "\r" in text and text.count("\r") != text.count("\r\n"):
         return False

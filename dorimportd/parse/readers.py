@@ -43,6 +43,7 @@ class Reader(Generic[V]):
     checks: tuple[Check, ...]
     also: tuple[int, ...] = ()  # of further fields on which it depends
     moments: Moments | None = None  # that read its field, or the halves of a time in two
+    moments_by: Callable[[str], Moments | None] | None = None  # the text of its only field in `also`
 
     @property
     def depends_on(self) -> frozenset[int]:
@@ -122,7 +123,14 @@ def zoned_reader(
         return by_zone[row[zone_place]].read(row)
 
     checks = (*any_zone.checks, Check((zone_place,), lambda row: by_zone[row[zone_place]]))
-    return Reader(read, any_zone.places, (*checks, Check(any_zone.places, read)), also=(zone_place,))
+    return Reader(
+        read,
+        any_zone.places,
+        (*checks, Check(any_zone.places, read)),
+        also=(zone_place,),
+        moments=any_zone.moments,
+        moments_by=lambda text: by_zone[text].moments,
+    )
 
 
 def local_reader(

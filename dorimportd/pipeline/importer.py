@@ -1,31 +1,31 @@
 """One delivery, one outcome: bytes from the spool through the customer's format into the store.
 
 Whether a file is held is decided before its first row is written: a file that fits into one window is
-read whole first, and a larger one is read through once before it is read again for good.  Then it is
-compared with the files before it, see drift.py.  A delivery that a person has released is held only if it
-cannot be read.
+read whole first, and of a larger one the rows are put on a shelf, or read again if they are too many for it.
+Then it is compared with the files before it, see drift.py.  A delivery that a person has released is held
+only if it cannot be read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from dorimportd.errors import HoldFile, Interrupted, NotWaiting
 from dorimportd.parse.format import Format
-from dorimportd.parse.read import Batch, Defaults, read
+from dorimportd.parse.read import Defaults, read
 from dorimportd.pipeline.drift import drift
 from dorimportd.pipeline.sampling import Sampler, thinned
+from dorimportd.pipeline.window import Shelf, Window
 from dorimportd.spool.spool import Spool
 from dorimportd.store.deliveries import DeliveryRow
 from dorimportd.store.imports import Run
 from dorimportd.store.samples import Sample
 from dorimportd.store.store import Store
-from dorimportd.words import Delivery, Envelope, Outcome, Reject, State, TransactionRow
+from dorimportd.words import Delivery, Envelope, Outcome, State
 
 WINDOW: Final = 100_000  # rows in one database transaction
-CLEARED_AT_ONCE: Final = 2_000  # rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,27 +40,6 @@ class Plan:
     def name(self) -> str:
         """Of the format, without its digest."""
         return self.tag.rpartition("@")[0]
-
-
-@dataclass(slots=True)
-class Window:
-    """Rows that go into the store together."""
-
-    transactions: list[TransactionRow] = field(default_factory=list)
-    rejects: list[Reject] = field(default_factory=list)
-    rows: int = 0
-    further: dict[int, int] = field(default_factory=dict)
-
-    def clear(self) -> None:
-        """Let go of the rows, in steps: a hundred thousand at once would hold up all other threads."""
-        while self.transactions:
-            del self.transactions[-CLEARED_AT_ONCE:]
-
-    def add(self, batch: Batch) -> None:
-        self.transactions += batch.transactions
-        self.rejects += batch.rejects
-        self.rows += batch.rows
-        self.further |= batch.further
 
 
 class Importer:
@@ -106,12 +85,14 @@ class Importer:
         earlier = self._store.earlier_same_bytes(envelope.customer, envelope.sha256, delivery.sequence)
         sampler = Sampler()
         windows = self._windows(delivery, plan, sampler, released=released)
+        shelf = Shelf()
         try:
             only: Window | None = next(windows)
             for window in windows:  # to the end, so that a file that must be held leaves no row behind
-                window.clear()
-                if only is not None:
-                    only.clear()
+                for each in (only, window):
+                    if each is not None:
+                        shelf.put(each)
+                        each.clear()
                 only = None
             judged = released or run.resume_at > 0  # before the first row of it was written
             run.sample = self._compared(delivery, plan, sampler, judged=judged)
@@ -119,7 +100,15 @@ class Importer:
             return run.hold(str(reason), reason.rejects)
         if only is not None:
             return run.finish(only.transactions, only.rejects, only.rows, earlier, only.further)
+        if shelf.is_whole:
+            return write_windows(run, self._from_shelf(shelf), earlier)
         return write_windows(run, self._windows(delivery, plan, Sampler(), released=released), earlier)
+
+    def _from_shelf(self, shelf: Shelf) -> Iterator[Window]:
+        for window in shelf.take():
+            if self._stopping():
+                raise Interrupted
+            yield window
 
     def _compared(self, delivery: Delivery, plan: Plan, sampler: Sampler, *, judged: bool) -> Sample:
         """What is kept of the file for those that follow.

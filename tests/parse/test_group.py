@@ -7,8 +7,11 @@ from io import BytesIO
 from itertools import permutations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dorimportd.errors import HoldFile
+from dorimportd.parse import group
 from dorimportd.parse.format import parse_format
 from dorimportd.parse.read import Batch, Defaults, read
 from dorimportd.toml import BadToml
@@ -253,3 +256,35 @@ def test_a_large_file_can_be_left_while_it_is_read():
 def test_transactions_of_several_rows_are_plain_tuples_too():
     (batch,) = batches(HEADER + "Mitte,1,9.50,2026-07-14 12:00\n" * 2)
     assert [type(row) for row in batch.transactions] == [tuple]
+
+
+ITEMS = st.lists(
+    st.tuples(
+        st.sampled_from(["7", "7", "7", "8", ""]),
+        st.sampled_from(["a", "a", "b", " a"]),
+        st.sampled_from(["1.00", "-2", "0.125", "", "x"]),
+        st.sampled_from(["2026-07-14 12:00", "2026-07-14 12:00", "2026-07-14 12:05", "", "x"]),
+        st.sampled_from(["", "", "sold", "void"]),
+    ),
+    max_size=12,
+)
+
+
+@pytest.mark.parametrize("combine", ["", 'combine = { location = "first", time = "max", total = "equal" }\n'])
+@settings(max_examples=50)
+@given(items=ITEMS)
+def test_a_row_that_repeats_the_one_above_adds_what_it_would_add_elsewhere(combine, items):
+    """Only its total is looked at; without that shortcut the same comes out."""
+    format = f'{FORMAT}{combine}withdraw = {{ State = "void" }}\nrefunds = {{ State = "sold" }}\n'
+    file = "Store,No,Total,Time,State\n" + "".join(",".join(item) + "\n" for item in items)
+    found = outcome(file, format)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(group, "picker", lambda places: lambda row: object())
+        assert found == outcome(file, format)
+
+
+def outcome(file: str, format: str) -> list[Batch] | str:
+    try:
+        return batches(file, format)
+    except HoldFile as hold:
+        return str(hold)

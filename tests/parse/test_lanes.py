@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dorimportd.errors import HoldFile
-from dorimportd.parse import decode, read
+from dorimportd.parse import decode, lanes, read
 from dorimportd.parse.format import parse_format
 from dorimportd.parse.lanes import is_plain
 from dorimportd.parse.read import Converter, Defaults
@@ -37,6 +37,9 @@ FORMATS = {
     "seconds since 1970": PLAIN + 'time_format = ["epoch", "iso"]\n',
     "a zone in each row": PLAIN
     + 'timezone = { column = "Kind", lookup = { S = "Europe/Berlin" }, unknown = "keep" }\n',
+    "a zone in each row, date and clock apart": BASE
+    + 'transaction_id = "No"\ntime = ["Day", "Note"]\ntime_format = "%d.%m.%Y %H:%M"\n'
+    + 'timezone = { column = "Kind" }\n',
     "a currency in each row": PLAIN + 'currency = { column = "Kind" }\n',
     "refunds": PLAIN + 'refunds = { Kind = "R" }\n',
     "a sum": PLAIN.replace('"Total"', '{ sum = ["Total", "Note"] }'),
@@ -91,12 +94,13 @@ TIMES = st.sampled_from(
     ]
 )
 DAYS = st.sampled_from(["14.07.2026", "1.2.2026", "31.02.2026", "", " 14.07.2026", "x"])
-KINDS = st.sampled_from(["S", "R", "EUR", "UTC", "", " S "])
+KINDS = st.sampled_from(["S", "R", "EUR", "UTC", "America/New_York", "", " S "])
 NOTES = st.sampled_from(["16:52", "9:05", "1.00", "", 'say ""hi""', "x"])
 # A row that is right, where it is not this one.
 GOOD = {"Store": "Mitte", "Total": "9.50", "Time": "2026-07-14 16:52:38", "Day": "14.07.2026", "Kind": "S"}
 GOOD_BY_FORMAT = {
     "date and clock apart": {"Note": "16:52"},
+    "a zone in each row, date and clock apart": {"Note": "16:52", "Kind": "Asia/Tokyo"},
     "a pattern with one-digit days": {"Time": "7/4/2026 9:05 PM"},
     "a pattern whose codes touch": {"Time": "202607141652"},
     "the clock before the date": {"Time": "16:52 14.07.2026"},
@@ -153,6 +157,7 @@ def both_lanes(file: bytes, format: str) -> tuple[Result, Result]:
     """What it becomes with the fast lane, and without; in pieces of a few lines."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(decode, "BLOCK_BYTES", 300)
+        patch.setattr(lanes, "LEAST_CHARACTERS", 0)
         quickly = result(file, format)
         patch.setattr(Converter, "is_quick", False)
         return quickly, result(file, format)
@@ -187,6 +192,7 @@ PLAIN_ROWS = {
 def test_everyday_rows_are_left_to_nobody_else(name: str, monkeypatch: pytest.MonkeyPatch):
     """What the fast lane does not take goes through Converter.convert."""
     monkeypatch.setattr(decode, "BLOCK_BYTES", 1024)
+    monkeypatch.setattr(lanes, "LEAST_CHARACTERS", 0)
     taken: list[int] = []
     convert = Converter.convert
     monkeypatch.setattr(
@@ -200,6 +206,7 @@ def test_everyday_rows_are_left_to_nobody_else(name: str, monkeypatch: pytest.Mo
 
 def test_a_row_that_is_not_plain_takes_no_other_with_it(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(decode, "BLOCK_BYTES", 1024)
+    monkeypatch.setattr(lanes, "LEAST_CHARACTERS", 0)
     lines = [f"Mitte,{n},9.50,2026-07-14 12:00,,," for n in range(200)]
     lines[100] = "Mitte,é,1.00,2026-07-14 12:00,,,"
     lines[150] = "Mitte,150,x,2026-07-14 12:00,,,"
@@ -209,6 +216,63 @@ def test_a_row_that_is_not_plain_takes_no_other_with_it(monkeypatch: pytest.Monk
     assert found.rejects == [
         Reject(152, "Total", "x", "is not an amount with decimal mark '.'", "Mitte,150,x,2026-07-14 12:00,,,")
     ]
+
+
+def test_the_last_line_of_a_small_file_needs_no_end_and_no_fast_lane(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(Converter, "convert_quickly", None)
+    found = result(f"{','.join(COLUMNS)}\nMitte,7,9.50,2026-07-14 12:00,,,".encode(), PLAIN)
+    assert found.transactions == [("7", "Mitte", 950, 2, "EUR", 1_784_023_200_000_000, 7200, 2, 0)]
+
+
+MANY = [f"Mitte,{n},9.50,2026-07-14 12:00,,S," for n in range(40)]
+MADE = """
+transaction_id = { column = "No", default = "0" }
+location = { column = "Store", default = "Mitte" }
+total = { column = "Total", default = "0" }
+time = { column = "Time", default = "2026-07-14" }
+max_reject_percent = 100
+"""
+ODD_ROWS = {
+    "a footer of fewer fields": (FORMATS["a footer"], "Summe,760.00"),
+    "a footer of more fields": (FORMATS["a footer"], "Summe,,760.00,,,,,,,x"),
+    "a comment of fewer fields": (FORMATS["comments"], "# x,1"),
+    "a control row of fewer fields": (FORMATS["a control row"], "Summe,,760.00"),
+    "a byte order mark": (PLAIN, "\ufeffMitte,99,9.50,2026-07-14 12:00,,S,"),
+    "an unseen character": (PLAIN, "Mitte,9\u200b9,9.50,2026-07-14 12:00,,S,"),
+    "a blank row where all is made": (MADE, ",,,,,,"),
+    "a row of blanks where all is made": (MADE, "\u00a0,,\t,,,,\u2009"),
+    "a line separator": (PLAIN, "Mitte,99\u2028,9.50,2026-07-14 12:00,,S,"),
+    "a form feed": (PLAIN, "Mitte,99\f,9.50,2026-07-14 12:00,,S,"),
+    "the end of a DOS file": (PLAIN, "\x1a"),
+    "a field as long as csv takes": (PLAIN, f"Mitte,99,9.50,2026-07-14 12:00,,S,{'x' * 131_072}"),
+    "a field that is longer": (PLAIN, f"Mitte,99,9.50,2026-07-14 12:00,,S,{'x' * 131_073}"),
+    "a long row of short fields": (PLAIN, "Mitte,99,9.50,2026-07-14 12:00,,S" + "," * 140_000),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ODD_ROWS)
+def test_wherever_an_odd_row_stands_both_lanes_make_the_same_of_it(name: str):
+    """Also at the begin of a piece, as each piece has some seven rows."""
+    format, odd = ODD_ROWS[name]
+    for place in range(14, 24):
+        lines = [",".join(COLUMNS), *MANY[:place], odd, *MANY[place:]]
+        quickly, slowly = both_lanes("\n".join(lines).encode(), format)
+        assert quickly == slowly, place
+
+
+def test_files_of_one_column_and_of_a_thousand_come_out_the_same():
+    one = 'location = { constant = "7" }\ntime_format = "epoch"\n' + "".join(
+        f'{key} = "T"\n' for key in ("transaction_id", "total", "time")
+    )
+    lines = [str(1_784_023_200 + n) if n % 9 else "" for n in range(400)]
+    quickly, slowly = both_lanes("\n".join(["T", *lines]).encode(), one)
+    assert quickly == slowly
+    assert len(quickly.transactions) == 355
+    wide = ",".join([*COLUMNS, *map(str, range(993))])
+    rows = [f"Mitte,{n},9.50,2026-07-14 12:00,,S,{',' * (993 + (n == 5))}" for n in range(20)]
+    quickly, slowly = both_lanes("\n".join([wide, *rows]).encode(), PLAIN)
+    assert quickly == slowly
+    assert len(quickly.transactions) == 20
 
 
 @pytest.mark.parametrize(

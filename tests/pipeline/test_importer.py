@@ -11,6 +11,7 @@ from dorimportd.pipeline import importer as pipeline
 from dorimportd.pipeline.importer import Importer, Plan
 from dorimportd.spool.spool import Spool
 from dorimportd.spool.upload import Room
+from dorimportd.store.imports import Run
 from dorimportd.store.store import open_store
 from dorimportd.words import Absent, Channel, Counts, State
 
@@ -104,6 +105,42 @@ def test_a_file_that_is_held_leaves_no_row(house, small_windows):
     assert house.table() == {}
 
 
+@pytest.mark.parametrize(("size", "times"), [(10_000, 1), (0, 2)])
+def test_a_large_file_is_read_again_only_if_its_rows_are_too_many_to_be_kept(
+    house, small_windows, monkeypatch, size, times
+):
+    opened = []
+    open_delivery = Spool.open_delivery
+    monkeypatch.setattr("dorimportd.pipeline.window.SHELF_BYTES", size)
+    monkeypatch.setattr(
+        Spool, "open_delivery", lambda self, number: opened.append(1) or open_delivery(self, number)
+    )
+    sequence = house.send(("a", "1.00"), ("b", "x"), ("a", "2.00"), ("c", "3.00"), ("d", "4.00"))
+    outcome = house.run(sequence)
+    assert (outcome.state, outcome.counts) == (State.IMPORTED, Counts(5, 3, 0, 0, 1, 1))
+    assert house.table() == {"a": ("2.00", 1), "c": ("3.00", 1), "d": ("4.00", 1)}
+    assert [each.line for each in house.store.rejects(sequence)] == [3]
+    assert len(opened) == times
+
+
+def test_an_import_stops_between_two_windows_and_goes_on_later(house, small_windows, monkeypatch):
+    sequence = house.send(*((id_, "1.00") for id_ in "abcdefg"))
+    write = Run.write
+
+    def write_and_stop(self, *args):
+        house.stopping = True
+        return write(self, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "write", write_and_stop)
+        with pytest.raises(Interrupted):
+            house.run(sequence)
+    assert 0 < len(house.table()) < 7
+    house.stopping = False
+    assert house.run(sequence).counts == Counts(rows=7, imported=7)
+    assert len(house.table()) == 7
+
+
 def test_a_delivery_without_a_format_is_held_with_the_reason_and_imported_by_a_retry(house):
     plan = house.plan
 
@@ -135,8 +172,6 @@ def test_an_import_that_broke_off_goes_on_and_its_counts_are_those_of_one_that_d
         ("e", "1.00"),
     ]
     sequence = house.send(*rows)
-    from dorimportd.store.imports import Run
-
     write, done = Run.write, []
 
     def write_some(self, *args):
