@@ -19,6 +19,7 @@ OWN_OFFSET: Final = re.compile(r":[0-9.,]+ ?(?:Z|[-+][0-9]{2}(?::?[0-9]{2})?)$",
 ZONE: Final = re.compile(
     r"time ?zone|zeitzone|fuseau|huso|fuso|tijdzone|(?<![^\W_])tz(?![^\W_])", re.IGNORECASE
 )
+MAYBE_ZONE: Final = re.compile(r"(?<![^\W_])zone(?![^\W_])", re.IGNORECASE)  # of a clock, or of a town
 
 Said = tuple[str, Finding]
 
@@ -96,8 +97,8 @@ def find_zone(times: Sequence[Column], others: Sequence[Column]) -> Iterator[Sai
         yield "timezone", Finding(quoted(zone), f"the name of `{name}` says so", doubt)
         return
     for column in others:
-        if ZONE.search(column.name) and column.values:
-            known = all(map(is_zone, column.texts))
+        known = all(map(is_zone, column.texts))
+        if column.values and (ZONE.search(column.name) or (known and MAYBE_ZONE.search(column.name))):
             doubt = f"`{column.name}` tells a time zone ({column.values[0]}); is it that of the times?"
             yield ("timezone" if known else ""), Finding(table({"column": quoted(column.name)}), "", doubt)
             return

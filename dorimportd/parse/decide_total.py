@@ -118,7 +118,7 @@ def chosen(
     """The column of the total by its name, or by what stands in it."""
     if not found:
         with_places = [each for each in amounts if has_places(each)]
-        column = (with_places[-1] if bare else with_places[0]) if with_places else columns[-1]
+        column = (with_places[-1] if bare else with_places[0]) if with_places else (amounts or columns)[-1]
         return column, Finding(quoted(column.name), "", f"no name tells the total; is it `{column.name}`?")
     equal = rivals(found, TOTAL)
     for column in (found[0], *equal):
@@ -205,6 +205,9 @@ def about_net(total: Column, others: Sequence[Column]) -> Iterator[Said]:
             doubt = f"`{total.name}` is net, beside `{column.name}`; is the gross total meant?"
             yield "total", Finding(quoted(column.name) if gross else both, "", doubt)
             return
+    for column in best(others, TOTAL)[:1]:
+        doubt = f"`{total.name}` is net, beside `{column.name}`; which is the total?"
+        yield "total", Finding(quoted(total.name), "", doubt)
 
 
 def may_be_cents(total: Column, of_total: Units, amounts: Sequence[Column]) -> bool:

@@ -362,6 +362,131 @@ TILLS = {
             " do two rows that are alike in these fields always mean two sales?"
         ],
     ),
+    "refunds and voided sales in one column": Till(
+        "Store,Receipt,Date,Type,Total|Mitte,1,2026-07-14 10:00,Sale,5.00"
+        "|Mitte,2,2026-07-14 10:01,Return,3.00|Mitte,3,2026-07-14 10:02,Void,4.00",
+        "1 Mitte 5.00 2026-07-14T10:00|2 Mitte -3.00 2026-07-14T10:01",
+        {"skip": {"Type": "Void"}, "refunds": {"Type": "Return"}},
+        [
+            "skip: `Type` is `Void` in line 4; are such rows no sales?",
+            *refund("`Type` is `Return` in line 3"),
+        ],
+    ),
+    "refunds, and a state that nobody knows": Till(
+        "Store,Receipt,Date,Type,Status,Total|Mitte,1,2026-07-14 10:00,Sale,Paid,5.00"
+        "|Mitte,2,2026-07-14 10:01,Refund,Paid,3.00|Mitte,3,2026-07-14 10:02,Sale,Layby,4.00",
+        "1 Mitte 5.00 2026-07-14T10:00|2 Mitte -3.00 2026-07-14T10:01",
+        {"refunds": {"Type": "Refund"}},
+        [
+            "`Status` is `Layby` in line 4; are such rows sales like others?",
+            *refund("`Type` is `Refund` in line 3"),
+        ],
+    ),
+    "refunds by an abbreviation": Till(
+        "Store,Number,Date,Doc,Total|Mitte,1,2026-07-14 10:00,INV,5.00|Mitte,2,2026-07-14 10:01,CN,3.00",
+        "1 Mitte 5.00 2026-07-14T10:00|2 Mitte -3.00 2026-07-14T10:01",
+        {"transaction_id": "Number", "refunds": {"Doc": "CN"}},
+        refund("`Doc` is `CN` in line 3"),
+    ),
+    "refunds with numbers of their own": Till(
+        "Store,Receipt,Date,Total|Mitte,INV-1,2026-07-14 10:00,5.00|Mitte,CRN-1,2026-07-14 10:01,3.00",
+        "INV-1 Mitte 5.00 2026-07-14T10:00|CRN-1 Mitte -3.00 2026-07-14T10:01",
+        {},
+        ["`Receipt` is `CRN-1` in line 3, with letters of its own; is it a refund?"],
+    ),
+    "sales that are not valid": Till(
+        "Store,Receipt,Date,Valid,Total|Mitte,1,2026-07-14 10:00,1,5.00|Mitte,2,2026-07-14 10:01,0,3.00",
+        "1 Mitte 5.00 2026-07-14T10:00",
+        {"skip": {"Valid": "0"}},
+        ["skip: `Valid` is `0` in line 3; are such rows no sales?"],
+    ),
+    "sales that are not paid": Till(
+        "Store,Receipt,Date,Paid?,Total|Mitte,1,2026-07-14 10:00,Yes,5.00|Mitte,2,2026-07-14 10:01,No,3.00",
+        "1 Mitte 5.00 2026-07-14T10:00",
+        {"skip": {"Paid?": "No"}},
+        ["skip: `Paid?` is `No` in line 3; are such rows no sales?"],
+    ),
+    "states by number": Till(
+        "Store,Receipt,Date,Status,Total|Mitte,1,2026-07-14 10:00,1,5.00|Mitte,2,2026-07-14 10:01,9,3.00",
+        "1 Mitte 5.00 2026-07-14T10:00",
+        {},
+        ["`Status` is `9` in line 3; are such rows sales like others?"],
+    ),
+    "the state of the payment": Till(
+        "Store,Receipt,Date,Payment Status,Total|Mitte,1,2026-07-14 10:00,Paid,5.00"
+        "|Mitte,2,2026-07-14 10:01,Failed,3.00",
+        "1 Mitte 5.00 2026-07-14T10:00",
+        {"skip": {"Payment Status": "Failed"}},
+        ["skip: `Payment Status` is `Failed` in line 3; are such rows no sales?"],
+    ),
+    "a remark that a sale was voided": Till(
+        "Store,Receipt,Date,Total,Remark|Mitte,1,2026-07-14 10:00,5.00,|Mitte,2,2026-07-14 10:01,3.00,storno",
+        "1 Mitte 5.00 2026-07-14T10:00",
+        {"skip": {"Remark": "storno"}},
+        ["skip: `Remark` is `storno` in line 3; are such rows no sales?"],
+    ),
+    "voided sales alone": Till(
+        "Store,Receipt,Date,Status,Total|Mitte,1,2026-07-14 10:00,Void,5.00",
+        "",
+        {"skip": {"Status": "Void"}},
+        ["skip: `Status` is `Void` in line 2; are such rows no sales?"],
+    ),
+    "an amount of what was voided": Till(
+        "Store,Receipt,Date,Total,Void Amount|Mitte,1,2026-07-14 10:00,5.00,5.00"
+        "|Mitte,2,2026-07-14 10:01,6.00,0.00",
+        "2 Mitte 6.00 2026-07-14T10:01",
+        {},
+        ["`Void Amount` is `5.00` in line 2; is that still to be taken off `Total`?"],
+    ),
+    "a bank transfer is a way to pay": Till(
+        "Store,Receipt,Date,Payment Method,Total|Mitte,1,2026-07-14 10:00,Cash,5.00"
+        "|Mitte,2,2026-07-14 10:01,Bank transfer,3.00",
+        "1 Mitte 5.00 2026-07-14T10:00|2 Mitte 3.00 2026-07-14T10:01",
+    ),
+    "a zone in a column called so": Till(
+        "Store,Receipt,Date,Total,Zone|Mitte,1,2026-07-14 10:05,5.00,PST",
+        "1 Mitte 5.00 2026-07-14T18:05",
+        {"timezone": {"column": "Zone"}},
+        ["timezone: `Zone` tells a time zone (`PST` in line 2); is it that of the times?"],
+    ),
+    "zones of a town": Till(
+        "Store,Receipt,Date,Total,Zone|Mitte,1,2026-07-14 10:05,5.00,North",
+        "1 Mitte 5.00 2026-07-14T10:05",
+    ),
+    "totals of two currencies": Till(
+        "Store,Receipt,Date,Total|Mitte,1,2026-07-14 10:00,$5.00|Mitte,2,2026-07-14 10:01,€6.00",
+        "1 Mitte 5.00 2026-07-14T10:00|2 Mitte 6.00 2026-07-14T10:01",
+        {"currency": "EUR"},
+        ["currency: the totals name `EUR`, `$`; only one can be set here"],
+    ),
+    "a net total beside another": Till(
+        "Store,Receipt,Date,Total,Redeemed,Net Total|Mitte,1,2026-07-14 10:00,5.00,1.00,4.00",
+        "1 Mitte 5.00 2026-07-14T10:00",
+        {"total": "Net Total"},
+        ["total: `Net Total` is net, beside `Total`; which is the total?"],
+    ),
+    "codes that a spreadsheet shall leave alone": Till(
+        'Store,Receipt,Date,Total|="07",\'01,2026-07-14 10:00,5.00',
+        "01 07 5.00 2026-07-14T10:00",
+        {},
+        [
+            '`Store` is `="07"` in line 2; should the signs for a spreadsheet go?'
+            """ Then write { column = "Store", extract = '[^="]+' }""",
+            "`Receipt` is `'01` in line 2; should the signs for a spreadsheet go?"
+            """ Then write { column = "Receipt", extract = "[^']+" }""",
+        ],
+    ),
+    "amounts in rupiah": Till(
+        "Store;Receipt;Date;Total|Mitte;1;2026-07-14 10:00;Rp 12.500,50",
+        "1 Mitte 12500.50 2026-07-14T10:00",
+        {"delimiter": ";", "decimal": ",", "thousands": "."},
+    ),
+    "returns in Chinese": Till(
+        "Store,Receipt,Date,类型,Total|Mitte,1,2026-07-14 10:00,销售,5.00|Mitte,2,2026-07-14 10:01,退货,3.00",
+        "1 Mitte 5.00 2026-07-14T10:00|2 Mitte -3.00 2026-07-14T10:01",
+        {"refunds": {"类型": "退货"}},
+        refund("`类型` is `退货` in line 3"),
+    ),
     "sales with a minus": Till(
         "Store,Receipt,Date,Total|Mitte,1,2026-07-14 10:00,-5.00|Mitte,2,2026-07-14 10:01,-6.00"
         "|Mitte,3,2026-07-14 10:02,2.00",
@@ -800,7 +925,9 @@ def sales_of(transactions: list[Transaction], truth: list[Sale]) -> list[Sale]:
 
 
 def truth_of(sales: str) -> list[Sale]:
-    parted = [(*sale.split(" ", 1)[:1], *sale.split(" ", 1)[1].rsplit(" ", 2)) for sale in sales.split("|")]
+    parted = [
+        (*sale.split(" ", 1)[:1], *sale.split(" ", 1)[1].rsplit(" ", 2)) for sale in sales.split("|") if sale
+    ]
     return [(key, location, total, time) for key, location, total, time in parted]
 
 
@@ -834,7 +961,7 @@ def test_the_suggested_format_is_right_or_a_question_is_asked():
     """What is wrong in silence is nothing."""
     found = {name: judged(files, truth) for name, (files, truth) in layouts().items()}
     assert [name for name, judgement in found.items() if judgement == "wrong, sure"] == []
-    assert Counter(found.values()) == {"right, sure": 38, "right, asked": 45, "wrong, asked": 10}
+    assert Counter(found.values()) == {"right, sure": 41, "right, asked": 55, "wrong, asked": 16}
     assert [name for name, judgement in found.items() if judgement == "wrong, asked"] == [
         "totals that may be cents",
         "line items of one price",
