@@ -916,7 +916,7 @@ Sale = tuple[str, str, str, str]
 
 def sales_of(transactions: list[Transaction], truth: list[Sale]) -> list[Sale]:
     """Each sale once, as *truth* writes it; an ID that was generated as *."""
-    found = {each.transaction_id: each for each in transactions}
+    found = {each.transaction_id: each for each in transactions if not each.withdrawn}
     generated = any(sale[0] == "*" for sale in truth)
     return [
         ("*" if generated else key, each.location, str(each.total), iso(instant(each.occurred_at))[:16])
@@ -968,6 +968,12 @@ def test_the_suggested_format_is_right_or_a_question_is_asked():
         "a row that is there twice",
         "a state that nobody knows",
         "a total that is there twice",
+        "refunds, and a state that nobody knows",
+        "refunds with numbers of their own",
+        "states by number",
+        "an amount of what was voided",
+        "a net total beside another",
+        "codes that a spreadsheet shall leave alone",
         "IDs that a spreadsheet cut",
         "a total before its discount",
         "a total before its tax",
@@ -1004,6 +1010,28 @@ def test_two_formats_of_one_export_that_read_it_otherwise_are_asked_about():
     ]
     decided = suggest([file.replace("01/02", "31/01").encode()], ["paypal.csv"])
     assert (decided.known_as, decided.doubts) == ("paypal-transactions-day-first", [])
+
+
+def test_of_dates_with_the_day_first_or_last_a_known_export_is_asked_about():
+    header = "Receipt number,Date,Receipt type,Gross sales,Total collected,Store,Status"
+    file = rows(header, "4-1,08/07/2026 2:00 PM,Sale,5.00,5.00,Mitte,Closed")
+    assert suggest([file.encode()], ["1.csv"]).doubts == [
+        "the built-in formats `loyverse-receipts`, `loyverse-receipts-day-first` read the samples, and"
+        " not alike; which is meant?"
+    ]
+    decided = suggest([file.replace("2:00 PM", "14:00").encode()], ["1.csv"])
+    assert (decided.known_as, decided.doubts) == ("loyverse-receipts", [])
+
+
+def test_what_is_withdrawn_is_not_counted_as_a_transaction():
+    header = "Receipt number,Date,Receipt type,Gross sales,Total collected,Store,Status"
+    file = rows(
+        header,
+        "4-1,28/07/2026 14:00,Sale,5.00,5.00,Mitte,Closed",
+        "4-2,28/07/2026 14:00,Sale,5.00,5.00,Mitte,Cancelled",
+    )
+    text = suggest([file.encode()], ["1.csv"]).text
+    assert "# Read with this format: 1 transactions, 1 withdrawn, 0 rejected.\n" in text
 
 
 def test_a_known_header_does_not_hide_that_the_rows_do_not_fit():
@@ -1053,7 +1081,9 @@ def test_real_files_come_out_right_or_with_a_question():
 def as_it_should_be(sales: list[Transaction], told: dict[str, Any]) -> bool:
     """Whether these are the sales that are *told*; of some neither ID nor time of the day is known."""
     found = {
-        each.transaction_id: (each.location, Decimal(str(each.total)), local_time(each)) for each in sales
+        each.transaction_id: (each.location, Decimal(str(each.total)), local_time(each))
+        for each in sales
+        if not each.withdrawn
     }
     truth = [
         (
