@@ -65,6 +65,5 @@ STATE_OF_PAYMENT: Final = re.compile(
 NO: Final = frozenset(
     {"0", "0.00", "0,00", "n", "no", "non", "nein", "nee", "none", "f", "false", "falsch", "-"}
 )
-FLAGS: Final = NO | {"1"}
 # Of a column of signs: what rather marks a refund, and what a sale.
 SIGN_COLUMNS: Final = {"-": "+", "-1": "1", "d": "c", "dr": "cr", "debit": "credit", "s": "h"}

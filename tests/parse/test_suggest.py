@@ -266,6 +266,12 @@ def test_samples_without_a_common_column_are_refused():
     )
 
 
+def test_samples_without_sales_are_refused():
+    with pytest.raises(HoldFile) as hold:
+        suggested("Store,No,Total,Time\n")
+    assert str(hold.value) == "The samples have a header and nothing below it; take some with sales."
+
+
 def test_samples_of_several_encodings_are_refused():
     with pytest.raises(HoldFile) as hold:
         suggest(
