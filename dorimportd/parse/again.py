@@ -29,7 +29,7 @@ class Original(NamedTuple):
     preamble: Sequence[str]  # the lines above the header, with their ends
     header: str  # with its end; empty where there is none
     names: tuple[str, ...]  # of the columns, where there is a header
-    width: int  # the fields of a row, as far as a header or the numbers of the format tell them
+    width: int  # the fields of a row, by the header or else the first row, and the numbers of the format
     rows: Rows
 
     def pick(self, lines: Collection[int]) -> Iterator[Standing]:
@@ -47,9 +47,16 @@ def open_again(stream: BinaryIO, format: Format, name: str) -> Original:
     opening = next(decode(unpacked(stream), format.encoding), [])
     header = header_of(opening, format)
     above, below = opening[: header.first_line - 1], opening[header.first_line - 1 : header.last_line]
+    first = len(header.names) or first_width(stream, format, name)
     opened = open_rows(stream, format, name)
-    width = max(len(header.names), opened.columns.width)
+    width = max(first, opened.columns.width)
     return Original(above, "".join(below), header.names, width, opened.all_rows())
+
+
+def first_width(stream: BinaryIO, format: Format, name: str) -> int:
+    """The fields of the first row, by which the others are measured where there is no header."""
+    rows = open_rows(stream, format, name).all_rows()
+    return next((len(row) for _, row in rows.take(BATCH_ROWS) if row), 0)
 
 
 def counts_fields(format: Format) -> bool:

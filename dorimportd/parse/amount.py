@@ -46,7 +46,7 @@ MINUS: Final = str.maketrans("\u2212\u2013", "--")  # the minus sign and the en 
 
 # Currencies as tills write them, beside codes and the single signs that Unicode knows as currency.
 CURRENCY_WORD: Final = re.compile(
-    r"[Kk]r\.?|Kč|zł|Ft|S?Fr\.?|Rs\.?|RM?|TL|lei|лв\.?|円|元|руб\.|(?:AU?|CA?|HK|MX|NT|NZ|R|S|US)\$"
+    r"[Kk]r\.?|Kč|zł|Ft|S?Fr\.?|Rs\.?|Rp\.?|RM?|TL|lei|лв\.?|円|元|руб\.?|(?:AU?|CA?|HK|MX|NT|NZ|R|S|US)\$"
 )
 
 # Those that mean one currency, or few; $, ¥, kr, Fr. and Rs are the sign of many.

@@ -217,7 +217,10 @@ def columns_of(bodies: Sequence[Body], names: Sequence[str]) -> tuple[Column, ..
     spelled = dict(zip(headers[0], bodies[0].header, strict=True))
     common = [name for name in spelled if name and all(header.count(name) == 1 for header in headers)]
     if not common:
-        raise HoldFile(f"The samples have no column in common: the first has {listed(bodies[0].header)}.")
+        told = [
+            f"{printable(file)} has {listed(body.header)}" for body, file in zip(bodies, names, strict=True)
+        ]
+        raise HoldFile(f"The samples have no column in common: {'; '.join(told)}.")
     number = 0
     for body, header, file in zip(bodies, headers, names, strict=True):
         places = [(name, header.index(name)) for name in common]

@@ -86,7 +86,7 @@ def without_cut_row(sample: bytes) -> bytes:
 
 
 def encoding_of(samples: Sequence[bytes]) -> Finding:
-    """The encoding in which all samples are text."""
+    """The encoding in which all samples are text.  Raises HoldFile when they are plainly of several."""
     heads = [sample[:HEAD_BYTES] for sample in samples]
     for head in heads:
         marked = next((name for mark, name in MARKS.items() if head.startswith(mark)), None)
@@ -98,6 +98,8 @@ def encoding_of(samples: Sequence[bytes]) -> Finding:
         return Finding("utf-8", "the samples are plain ASCII, which says nothing about other letters")
     if all(decodes(sample, "utf-8") for sample in samples):
         return Finding("utf-8", "all bytes of the samples fit")
+    if any(not sample.isascii() and decodes(sample, "utf-8") for sample in samples):
+        raise HoldFile("Some samples are UTF-8, and others are not: suggest a format for each kind alone.")
     western = all(decodes(sample, "cp1252") for sample in samples)
     if all(decodes(sample, "cp932") and is_japanese(sample.decode("cp932")) for sample in samples):
         name, reason = "cp932", "the samples are not UTF-8, and have Japanese words in this encoding"

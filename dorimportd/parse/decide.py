@@ -9,6 +9,7 @@ decide_rows.py       rows that are no sales, and refunds
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
@@ -22,9 +23,12 @@ from dorimportd.parse.decide_time import find_times, find_zone
 from dorimportd.parse.decide_total import find_control, find_total
 from dorimportd.parse.fit import printable
 from dorimportd.parse.layout import Layout
-from dorimportd.parse.roles import LOCATION, best, rivals, score
+from dorimportd.parse.roles import IDENTITY, LOCATION, best, rivals, score
 from dorimportd.parse.toml_text import quoted, table
 
+# What stands before a code so that a spreadsheet leaves it as it is, 'CODE or ="CODE", and what finds it.
+GUARD: Final = re.compile("=\"|'")
+GUARDED: Final = {'="': '[^="]+', "'": "[^']+"}
 MOST: Final = 0.5  # of the rows must have a value in a column that is to be used
 
 Said = tuple[str, Finding]  # a key, or "" for what is none, and what to say of it
@@ -50,6 +54,7 @@ def findings(layout: Layout) -> list[Said]:
         *of_time,
         *find_zone(times, others),
         *find_rows(others, total, whole),
+        *find_guards(used),
         *find_control(layout.trailer, total),
     ]
     said = merged(found)
@@ -84,6 +89,21 @@ def find_location(columns: Sequence[Column], layout: Layout) -> tuple[Column | N
             return None, Finding(table({"preamble": quoted(label)}), "", doubt)
     doubt = "no column names the location; do all rows come from one? Then give it its name here"
     return None, Finding(table({"constant": quoted("default")}), "", doubt)
+
+
+def find_guards(columns: Sequence[Column]) -> Iterator[Said]:
+    """Codes with a sign in front by which a spreadsheet takes them for text, and which they would keep."""
+    for column in columns:
+        if max(score(column.name, LOCATION), score(column.name, IDENTITY)) <= 0:
+            continue
+        for value in column.values:
+            if match := GUARD.match(value.text):
+                source = table({"column": quoted(column.name), "extract": quoted(GUARDED[match[0]])})
+                doubt = (
+                    f"`{column.name}` is {value}; should the signs for a spreadsheet go? Then write {source}"
+                )
+                yield "", Finding("", "", doubt)
+                break
 
 
 def made_columns(layout: Layout, made: dict[str, str], found: Sequence[Said]) -> Iterator[Said]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
+from unicodedata import category
 
 from dorimportd.parse.clues import Column, Finding, told
 from dorimportd.parse.fit import listed
@@ -37,5 +38,7 @@ def find_currency(columns: Sequence[Column], total: Column) -> Iterator[Said]:
     if not said and (code := currency_of_name(total.name)):
         yield "currency", Finding(quoted(code), f"the name of `{total.name}` says so")
     elif said:
-        doubt = f"the totals name {listed(sorted(said))}; only one can be set here" if len(said) > 1 else ""
+        others = {sign for text in total.texts for sign in text if category(sign) == "Sc"} - SIGNS.keys()
+        found = [*sorted(said), *sorted(others)]
+        doubt = f"the totals name {listed(found)}; only one can be set here" if len(found) > 1 else ""
         yield "currency", Finding(quoted(said.most_common(1)[0][0]), "the totals say so", doubt)

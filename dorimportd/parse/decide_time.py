@@ -19,6 +19,9 @@ OWN_OFFSET: Final = re.compile(r":[0-9.,]+ ?(?:Z|[-+][0-9]{2}(?::?[0-9]{2})?)$",
 ZONE: Final = re.compile(
     r"time ?zone|zeitzone|fuseau|huso|fuso|tijdzone|(?<![^\W_])tz(?![^\W_])", re.IGNORECASE
 )
+# A day that may end after midnight.
+BUSINESS_DAY: Final = re.compile("business|trading|fiscal|geschäftstag|buchungstag|kassentag", re.IGNORECASE)
+MAYBE_ZONE: Final = re.compile(r"(?<![^\W_])zone(?![^\W_])", re.IGNORECASE)  # of a clock, or of a town
 
 Said = tuple[str, Finding]
 
@@ -44,6 +47,8 @@ def find_times(columns: Sequence[Column], bare: bool) -> tuple[tuple[Column, ...
     if not beside:
         midnight = "there is no time of the day, and each sale is put at midnight; is there a column for it?"
         return (date,), time_findings((date,), dates, doubt or midnight)
+    if BUSINESS_DAY.search(date.name):
+        doubt = doubt or f"is `{date.name}` that of the clock, also after midnight?"
     guess = f"is {beside[0].values[0]} the time of the day?" if bare and beside[0] not in written else ""
     doubt = doubt or guess or which(beside[0], rivals(beside, TIME), "the time of the day")
     times = (date, beside[0])
@@ -96,8 +101,8 @@ def find_zone(times: Sequence[Column], others: Sequence[Column]) -> Iterator[Sai
         yield "timezone", Finding(quoted(zone), f"the name of `{name}` says so", doubt)
         return
     for column in others:
-        if ZONE.search(column.name) and column.values:
-            known = all(map(is_zone, column.texts))
+        known = all(map(is_zone, column.texts))
+        if column.values and (ZONE.search(column.name) or (known and MAYBE_ZONE.search(column.name))):
             doubt = f"`{column.name}` tells a time zone ({column.values[0]}); is it that of the times?"
             yield ("timezone" if known else ""), Finding(table({"column": quoted(column.name)}), "", doubt)
             return

@@ -6,13 +6,14 @@ row of line items says is quantity times price.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from dorimportd.parse.amount import SCALE
 from dorimportd.parse.body import Trailer
-from dorimportd.parse.clues import Column, Finding, told, which
+from dorimportd.parse.clues import Column, Finding, Value, told, which
 from dorimportd.parse.fit import listed
 from dorimportd.parse.readings import (
     Choice,
@@ -45,10 +46,13 @@ PART: Final = points(
     (1, "tax taxes vat mwst ust iva tva btw steuer moms gst fee fees gebühr gebühren tip trinkgeld")
 )
 ADDED: Final = points(
-    (1, "tax taxes vat mwst ust iva tva btw steuer moms gst tip trinkgeld service surcharge")
+    (1, "tax taxes vat mwst ust iva tva btw steuer moms gst tip trinkgeld service surcharge"),
+    (1, "rounding rundung arrondi redondeo"),
 )
 DISCOUNT: Final = points((1, "discount discounts rabatt remise descuento sconto korting nachlass"))
 BEFORE_TAX: Final = points((1, "sales sale price revenue turnover umsatz"), (-9, "total gesamt collected"))
+TIP: Final = points((1, "tip tips gratuity trinkgeld pourboire propina mancia fooi service"), (-9, "total"))
+WHOLE: Final = points((1, "total gesamt totale totaal collected paid"))
 NET: Final = points((1, "net nett netto neto ht imponibile"))
 TAX: Final = points((1, "tax vat mwst ust iva tva btw steuer moms gst"))
 GROSS: Final = points((1, "gross brutto bruto lordo ttc"))
@@ -118,7 +122,7 @@ def chosen(
     """The column of the total by its name, or by what stands in it."""
     if not found:
         with_places = [each for each in amounts if has_places(each)]
-        column = (with_places[-1] if bare else with_places[0]) if with_places else columns[-1]
+        column = (with_places[-1] if bare else with_places[0]) if with_places else (amounts or columns)[-1]
         return column, Finding(quoted(column.name), "", f"no name tells the total; is it `{column.name}`?")
     equal = rivals(found, TOTAL)
     for column in (found[0], *equal):
@@ -141,6 +145,9 @@ def doubt_by_sums(total: Column, amounts: Sequence[Column], units: Mapping[str, 
     taxes = [each for each in best(amounts, TAX) if any(units[each.name].values())]
     if taxes and score(total.name, BEFORE_TAX) > 0 and score(total.name, GROSS) <= 0:
         return f"is `{taxes[0].name}` in `{total.name}`, or to be added to it?"
+    tips = [each for each in best(amounts, TIP) if any(units[each.name].values())]
+    if tips and score(total.name, WHOLE) <= 0:
+        return f"is `{tips[0].name}` in `{total.name}`, or to be added to it?"
     return ""
 
 
@@ -155,7 +162,8 @@ def part_of(units: Mapping[str, Units], whole: Column, other: Column, parts: Seq
         rest = units[part.name]
         rows = more.keys() & less.keys() & rest.keys()
         told = len(rows) == len(less) and any(rest[row] for row in rows)
-        if told and all(abs(more[row]) - abs(less[row]) == abs(rest[row]) for row in rows):
+        unsigned = all(abs(more[row]) - abs(less[row]) == abs(rest[row]) for row in rows)
+        if told and (unsigned or all(more[row] - less[row] == rest[row] for row in rows)):
             return part.name
     return None
 
@@ -166,9 +174,10 @@ def marks_of(column: Column, found: Sequence[Choice]) -> Iterator[Said]:
         doubt = f"the values of `{column.name}` are no amounts; which column is the total?"
         yield "decimal", Finding(quoted("."), "", doubt)
         return
-    open_value = disputed(found, column.values)
-    best_one = found[0]
-    if open_value is not None:  # three digits stand behind the mark: mostly a thousand
+    open_value, best_one = disputed(found, column.values), found[0]
+    if open_value is None:
+        open_value = longer_fraction(column, best_one)
+    else:  # three digits stand behind the mark: mostly a thousand
         code = currency_in(open_value.text) or currency_of_name(column.name)
         likelier = min if code in THREE_PLACES else max
         best_one = likelier(found, key=lambda choice: abs(choice.readings[open_value.text][0]))
@@ -177,6 +186,14 @@ def marks_of(column: Column, found: Sequence[Choice]) -> Iterator[Said]:
     yield "decimal", Finding(quoted(best_one.how[0]), f"all amounts fit, such as {longest}", doubt)
     if best_one.how[1]:
         yield "thousands", Finding(quoted(best_one.how[1]), f"all amounts fit, such as {longest}", doubt)
+
+
+def longer_fraction(column: Column, choice: Choice) -> Value | None:
+    """The first amount with three decimal places where others have two, and none more than three."""
+    mark = re.escape(choice.how[0])
+    found = {v: match[1] for v in column.values if (match := re.search(rf"{mark}([0-9]+)[^0-9]*$", v.text))}
+    odd = {len(digits) for digits in found.values()} == {2, 3}
+    return next((value for value, digits in found.items() if odd and len(digits) == 3), None)
 
 
 def second_thoughts(total: Column, of_total: Units, amounts: Sequence[Column]) -> Iterator[Said]:
@@ -205,6 +222,9 @@ def about_net(total: Column, others: Sequence[Column]) -> Iterator[Said]:
             doubt = f"`{total.name}` is net, beside `{column.name}`; is the gross total meant?"
             yield "total", Finding(quoted(column.name) if gross else both, "", doubt)
             return
+    for column in best(others, TOTAL)[:1]:
+        doubt = f"`{total.name}` is net, beside `{column.name}`; which is the total?"
+        yield "total", Finding(quoted(total.name), "", doubt)
 
 
 def may_be_cents(total: Column, of_total: Units, amounts: Sequence[Column]) -> bool:

@@ -6,7 +6,7 @@ them; what it lacks is compared with what it has besides.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Final, NamedTuple
 
@@ -63,10 +63,11 @@ def explain(
         return f"{none}; line {best.line} has {listed(best.names)}.{lost}"
     missing = [name for name in wanted if naming(name) not in best.found]
     extra = [name for name in best.names if naming(name) not in map(naming, wanted)]
-    told = ", ".join(changes(missing, extra, best.names))
+    new = new_names(missing, extra)
+    told = ", ".join(changes(missing, new, best.names))
     return (
         f"The header in line {best.line} does not fit the format: {told}."
-        f" Its columns are {listed(best.names)}.{renamed(missing, extra)}"
+        f" Its columns are {listed(best.names)}.{renamed(new)}"
     )
 
 
@@ -83,23 +84,33 @@ def likeliest(
     return max(found, key=lambda each: (len(each.found), len(each.names)), default=nothing)
 
 
-def changes(missing: Iterable[str], extra: Sequence[str], names: Sequence[str]) -> Iterable[str]:
-    """What became of each missing column: one of *extra*, which are new, or a misspelt one of all *names*."""
+def new_names(missing: Sequence[str], extra: Sequence[str]) -> dict[str, str]:
+    """What *missing* columns may be called now, the likest first; no name of *extra* twice."""
+    pairs = ((likeness(folded(name), folded(other)), name, other) for name in missing for other in extra)
+    found: dict[str, str] = {}
+    for score, name, other in sorted(pairs, key=lambda pair: -pair[0]):
+        if score >= ALIKE and name not in found and other not in found.values():
+            found[name] = other
+    return found
+
+
+def changes(missing: Iterable[str], new: Mapping[str, str], names: Sequence[str]) -> Iterable[str]:
+    """What became of each missing column: it has a *new* name, or is a misspelt one of all *names*."""
+    left = [name for name in names if name not in new.values()]
     for name in missing:
-        if like := most_alike(name, extra):
-            yield f"column `{name}` is gone; `{printable(like)}` is new and looks like it"
-        elif like := most_alike(name, names):
+        if name in new:
+            yield f"column `{name}` is gone; `{printable(new[name])}` is new and looks like it"
+        elif like := most_alike(name, left):
             yield f"column `{name}` is gone (is `{printable(like)}` meant?)"
         else:
             yield f"column `{name}` is gone"
 
 
-def renamed(missing: Iterable[str], extra: Sequence[str]) -> str:
-    """The line that mends it where columns have other names now, as a sentence; empty for no such column."""
-    pairs = [(name, like) for name in missing if (like := most_alike(name, extra))]
-    told = ", ".join(f'"{printable(name)}" = ["{printable(like)}"]' for name, like in pairs)
-    same = "it is the same" if len(pairs) == 1 else "they are the same"
-    return f" If {same}, set aliases = {{ {told} }}." if pairs else ""
+def renamed(new: Mapping[str, str]) -> str:
+    """The line that mends it where columns have *new* names, as a sentence; empty for no such column."""
+    told = ", ".join(f'"{printable(name)}" = ["{printable(like)}"]' for name, like in new.items())
+    same = "it is the same" if len(new) == 1 else "they are the same"
+    return f" If {same}, set aliases = {{ {told} }}." if new else ""
 
 
 def most_alike(name: str, others: Iterable[str]) -> str | None:

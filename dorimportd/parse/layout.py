@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from dorimportd.errors import HoldFile
 from dorimportd.parse.body import Body, Trailer, body_of, columns_of, doubles_in, numbered
 from dorimportd.parse.clues import Column, Finding, dialect_of, encoding_of, opening_of
 from dorimportd.parse.fit import listed, printable
@@ -35,11 +36,13 @@ class Layout:
 def layout_of(samples: Sequence[bytes], names: Sequence[str]) -> Layout:
     """The layout of *samples*, which are called *names*.
 
-    Raises HoldFile when one is no text, or when they have no column in common.
+    Raises HoldFile when one is no text, when none has a row, or when they have no column in common.
     """
     encoding = encoding_of(samples)
     dialect = dialect_of([opening_of(sample, encoding.value) for sample in samples])
     bodies = [body_of(sample, encoding.value, dialect) for sample in samples]
+    if not any(body.rows for body in bodies):
+        raise HoldFile("The samples have a header and nothing below it; take some with sales.")
     first = bodies[0]
     keys = [("encoding", toml(encoding)), *signs(dialect, first), *keys_of(bodies)]
     columns = columns_of(bodies, names)

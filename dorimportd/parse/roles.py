@@ -57,7 +57,7 @@ TIME: Final = points(
     (4, "datetime timestamp zeitpunkt zeitstempel tijdstip horodatage created belegdatum verkaufsdatum"),
     (4, "date datum fecha data jour tag"),
     (3, "time zeit uhrzeit heure hora ora tijd"),
-    (2, "transaction sale bon_ende verkauf sold order paid bon vente venta vendita verkoop"),
+    (2, "transaction sale bon_ende verkauf sold order paid payment bon vente venta vendita verkoop"),
     (-6, "deposit due fällig payout shipped fulfilled cancelled birth geburt liefer modified updated"),
     (-6, "geändert settlement valuta wertstellung expiry zone start erstellung refunded"),
 )

@@ -23,7 +23,7 @@ from dorimportd.parse.format import Format, parse_format
 from dorimportd.parse.known import exports_like
 from dorimportd.parse.layout import layout_of
 from dorimportd.parse.read import Batch, Defaults, read
-from dorimportd.words import TransactionRow
+from dorimportd.words import Transaction, TransactionRow
 
 BATCHES_READ: Final = 3  # of each sample
 
@@ -127,7 +127,12 @@ def rehearse(samples: Sequence[bytes], format: Format) -> Trial:
         return Trial([], "Read with this format they would be held.", str(error))
     transactions = [row for batch in batches for row in batch.transactions]
     rejects = [reject for batch in batches for reject in batch.rejects]
-    result = f"Read with this format: {len(transactions):,} transactions, {len(rejects):,} rejected."
+    withdrawn = sum(1 for row in map(Transaction._make, transactions) if row.withdrawn)
+    gone = f" {withdrawn:,} withdrawn," if withdrawn else ""
+    result = (
+        f"Read with this format: {len(transactions) - withdrawn:,} transactions,{gone}"
+        f" {len(rejects):,} rejected."
+    )
     if not rejects:
         return Trial(transactions, result, "")
     first = rejects[0]

@@ -32,6 +32,7 @@ def test_the_formats_of_these_tills_are_there():
         "lightspeed-xseries-sales",
         "lightspeed-xseries-vendcli",
         "loyverse-receipts",
+        "loyverse-receipts-day-first",
         "magento-orders",
         "paypal-transactions",
         "paypal-transactions-day-first",
@@ -85,7 +86,7 @@ def test_a_file_of_this_till_gives_its_sales_and_refunds_and_nothing_else(name):
 
 def test_each_format_has_a_file():
     here = {path.name for path in FILES.iterdir()}
-    assert set(builtin_texts()) - here == {"dsfinvk-transactions", "shopify-orders", "square-items"}
+    assert set(builtin_texts()) - here == {"dsfinvk-transactions", "square-items"}
 
 
 def test_older_and_localised_layouts_are_read_by_the_same_format():

@@ -79,6 +79,12 @@ def test_a_name_that_is_there_twice_holds_the_file_if_it_is_meant():
             ' If they are the same, set aliases = { "Total" = ["Totals"], "Time" = ["Times"] }.',
         ),
         (
+            "Store,No,Time Total\n",
+            "The header in line 1 does not fit the format: column `Total` is gone; `Time Total` is new and"
+            " looks like it, column `Time` is gone. Its columns are `Store`, `No`, `Time Total`."
+            ' If it is the same, set aliases = { "Total" = ["Time Total"] }.',
+        ),
+        (
             "7,117,12.50,2026-07-14\n",
             "None of the first 100 lines has any of the columns `Store`, `No`, `Total`, `Time`;"
             " line 1 has `7`, `117`, `12.50`, `2026-07-14`. If the file has lost its header, send it again"

@@ -261,7 +261,25 @@ def test_of_a_large_sample_the_row_that_is_cut_is_not_looked_at(encoding):
 def test_samples_without_a_common_column_are_refused():
     with pytest.raises(HoldFile) as hold:
         suggested("a,b\nx,y\n", "c,d\nx,y\n")
-    assert str(hold.value) == "The samples have no column in common: the first has `a`, `b`."
+    assert str(hold.value) == (
+        "The samples have no column in common: 1.csv has `a`, `b`; 2.csv has `c`, `d`."
+    )
+
+
+def test_samples_without_sales_are_refused():
+    with pytest.raises(HoldFile) as hold:
+        suggested("Store,No,Total,Time\n")
+    assert str(hold.value) == "The samples have a header and nothing below it; take some with sales."
+
+
+def test_samples_of_several_encodings_are_refused():
+    with pytest.raises(HoldFile) as hold:
+        suggest(
+            [text.encode(name) for text, name in (("Zürich,1", "utf-8"), ("Genève,2", "cp1252"))], ["1", "2"]
+        )
+    assert str(hold.value) == (
+        "Some samples are UTF-8, and others are not: suggest a format for each kind alone."
+    )
 
 
 FIELD = st.one_of(

@@ -129,6 +129,17 @@ def test_without_a_header_the_three_stand_behind_and_a_short_row_is_filled_up():
     assert [(each.line, each.column, each.rule) for each in rejects] == [(1, "Total", "is empty")]
 
 
+def test_without_a_header_rows_are_as_wide_as_the_first_whatever_the_format_reads():
+    format = parse_format(NUMBERED, "till.toml")
+    again = report(b"7,1,2026-07-14,5.00,note\n7,2,2026-07-14,x,note\n7,3,2026-07-14\n", format)
+    assert again == (
+        f"7,2,2026-07-14,x,note,2,Total,{NO_AMOUNT}\n"
+        '7,3,2026-07-14,,,3,,"has 3 fields, but the first row has 5"\n'
+    )
+    mended = again.replace(",x,", ",6.00,").replace("14,,,", "14,7.00,,")
+    assert sold(mended, format) == [("7", "2", 600, 2), ("7", "3", 700, 2)]
+
+
 def test_without_quotes_a_rule_holds_no_delimiter():
     format = parse_format(PLAIN + 'quote = ""\n', "till.toml")
     again = report(b'Store,No,Total,Time\n7,"1,2026-07-14\n', format)
