@@ -6,7 +6,8 @@
     floor  rooms                           what they may use
     4      daemon  ctl                     everything below; Twisted: daemon and receive only
     3      receive                         spool, config, floor 0; not the store: a reply does not need it
-    2      config  pipeline  report        pipeline joins the three rooms below, config reads formats
+    2      config  pipeline  report        pipeline joins the three rooms below, config reads formats,
+           suggest                         suggest writes them
     1      spool  parse  store             do not know one another; block, so they run on worker threads
     0      words  errors  events  toml     no room at all
 

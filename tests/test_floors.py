@@ -10,7 +10,7 @@ HOUSE = Path(__file__).parent.parent / "dorimportd"
 FLOORS = [
     {"words", "errors", "events", "toml", "__version__"},
     {"spool", "parse", "store"},
-    {"config", "pipeline", "report"},
+    {"config", "pipeline", "report", "suggest"},
     {"receive"},
     {"daemon", "ctl"},
 ]

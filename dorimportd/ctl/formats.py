@@ -76,8 +76,8 @@ def days(text: str) -> int:
 
 def suggest_format(desk: Desk, asked: argparse.Namespace) -> int:
     """Exit status 1 when a line of it waits for a person's answer."""
-    from dorimportd.parse.clues import without_cut_row
-    from dorimportd.parse.suggest import suggest
+    from dorimportd.suggest.clues import without_cut_row
+    from dorimportd.suggest.suggestion import suggest
 
     samples = []
     for path in asked.samples:

@@ -30,16 +30,6 @@
     read.py       all of it, in batches
     again.py      rows of a file once more, as they stand in it
     builtin/      formats of well-known tills
-    known.py      which of them a file is, by its header
-    clues.py      what a sample file gives away: encoding, signs; what is found and doubted
-    body.py       which of its rows are header, sales, footer, of other kinds
-    layout.py     both together, and what a format says of them
-    roles.py      which of its columns may be what, by their names
-    readings.py   how their values may be read
-    wording.py    what tills call refunds, and rows that are no sales
-    decide*.py    what each key of a format should say, and what the samples leave open
-    toml_text.py  values as TOML writes them
-    suggest.py    the format from samples, doubts said, tried on them
 
 A file is one sequence of bytes and a name here: this room knows no folders, no clock and no database.  The
 same bytes, name and format always give the same batches.  Everything blocks and runs on worker threads.

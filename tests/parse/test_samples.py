@@ -13,7 +13,7 @@ import pytest
 
 from dorimportd.parse.format import parse_format
 from dorimportd.parse.read import Defaults, read
-from dorimportd.parse.suggest import suggest
+from dorimportd.suggest.suggestion import suggest
 from dorimportd.words import Reject, Transaction, instant, iso
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "samples"

@@ -16,13 +16,13 @@ from typing import Final, NamedTuple
 
 from dorimportd.errors import HoldFile
 from dorimportd.parse.builtin import builtin_format, builtin_texts
-from dorimportd.parse.clues import Finding
-from dorimportd.parse.decide import findings
 from dorimportd.parse.fit import listed, printable
 from dorimportd.parse.format import Format, parse_format
-from dorimportd.parse.known import exports_like
-from dorimportd.parse.layout import layout_of
 from dorimportd.parse.read import Batch, Defaults, read
+from dorimportd.suggest.clues import Finding
+from dorimportd.suggest.decide import findings
+from dorimportd.suggest.known import exports_like
+from dorimportd.suggest.layout import layout_of
 from dorimportd.words import Transaction, TransactionRow
 
 BATCHES_READ: Final = 3  # of each sample

@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dorimportd.errors import HoldFile
-from dorimportd.parse.clues import without_cut_row
 from dorimportd.parse.format import Identity, parse_format
-from dorimportd.parse.suggest import Suggestion, suggest
+from dorimportd.suggest.clues import without_cut_row
+from dorimportd.suggest.suggestion import Suggestion, suggest
 
 GERMAN = """\
 Umsatzbericht;;;;;

@@ -9,14 +9,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from dorimportd.parse.clues import Column, Finding, Value
-from dorimportd.parse.decide_items import Whole
-from dorimportd.parse.decide_total import QUANTITY, Totalled, Units, tells_amounts
 from dorimportd.parse.fit import listed, printable
-from dorimportd.parse.readings import amount_choices
-from dorimportd.parse.roles import IDENTITY, best
-from dorimportd.parse.toml_text import one_or_list, quoted, table
-from dorimportd.parse.wording import (
+from dorimportd.suggest.clues import Column, Finding, Value
+from dorimportd.suggest.decide_items import Whole
+from dorimportd.suggest.decide_total import QUANTITY, Totalled, Units, tells_amounts
+from dorimportd.suggest.readings import amount_choices
+from dorimportd.suggest.roles import IDENTITY, best
+from dorimportd.suggest.toml_text import one_or_list, quoted, table
+from dorimportd.suggest.wording import (
     GOOD_SALE,
     NO,
     NO_SALE,

@@ -22,7 +22,7 @@ from dorimportd.errors import HoldFile
 from dorimportd.parse.builtin import builtin_format
 from dorimportd.parse.format import Identity, parse_format
 from dorimportd.parse.read import Defaults, read
-from dorimportd.parse.suggest import Suggestion, suggest
+from dorimportd.suggest.suggestion import Suggestion, suggest
 from dorimportd.words import Transaction, instant, iso
 
 FILES = Path(__file__).parents[1] / "formats"

@@ -16,12 +16,12 @@ from statistics import mode
 from typing import Final
 
 from dorimportd.errors import HoldFile
-from dorimportd.parse.clues import NUMBER, Column, Value
 from dorimportd.parse.decode import decode
 from dorimportd.parse.fit import listed, printable
 from dorimportd.parse.header import HEADER_LINES
 from dorimportd.parse.naming import folded
 from dorimportd.parse.rows import Dialect, Rows
+from dorimportd.suggest.clues import NUMBER, Column, Value
 
 SAMPLE_ROWS: Final = 20_000  # of each sample that are looked at
 FOOTER_ROWS: Final = 5  # at the end, among which the footer begins

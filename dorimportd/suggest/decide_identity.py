@@ -7,12 +7,12 @@ from itertools import combinations
 from typing import Final, NamedTuple
 
 from dorimportd.parse.amount import SCALE
-from dorimportd.parse.clues import Column, Finding, Value, by_row, told, which
-from dorimportd.parse.decide_items import Whole
-from dorimportd.parse.decide_total import HALF_A_CENT, Totalled
-from dorimportd.parse.layout import Layout
-from dorimportd.parse.roles import IDENTITY, best, points, rivals, score
-from dorimportd.parse.toml_text import quoted, table
+from dorimportd.suggest.clues import Column, Finding, Value, by_row, told, which
+from dorimportd.suggest.decide_items import Whole
+from dorimportd.suggest.decide_total import HALF_A_CENT, Totalled
+from dorimportd.suggest.layout import Layout
+from dorimportd.suggest.roles import IDENTITY, best, points, rivals, score
+from dorimportd.suggest.toml_text import quoted, table
 
 # A column that rather tells of one line item than of a whole sale.
 LINE_ITEM: Final = points(

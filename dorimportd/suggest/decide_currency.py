@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 from unicodedata import category
 
-from dorimportd.parse.clues import Column, Finding, told
 from dorimportd.parse.fit import listed
-from dorimportd.parse.readings import currency_in, currency_of_name
-from dorimportd.parse.roles import CURRENCY_NAMES, best
-from dorimportd.parse.toml_text import quoted, table
 from dorimportd.parse.values import CURRENCY
+from dorimportd.suggest.clues import Column, Finding, told
+from dorimportd.suggest.readings import currency_in, currency_of_name
+from dorimportd.suggest.roles import CURRENCY_NAMES, best
+from dorimportd.suggest.toml_text import quoted, table
 
 # Signs of one currency each: not $, not kr.
 SIGNS: Final = {"€": "EUR", "£": "GBP", "₹": "INR", "zł": "PLN", "Kč": "CZK"}

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from dorimportd.parse.clues import Column
 from dorimportd.parse.naming import folded
+from dorimportd.suggest.clues import Column
 
 # A part of a name and its points; the part is a whole word when it is shorter than five letters.
 Words = Mapping[str, int]

@@ -14,17 +14,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from dorimportd.parse.clues import Column, Finding, told, which
-from dorimportd.parse.decide_currency import find_currency
-from dorimportd.parse.decide_identity import Roles, find_identity
-from dorimportd.parse.decide_items import whole_sales
-from dorimportd.parse.decide_rows import find_rows
-from dorimportd.parse.decide_time import find_times, find_zone
-from dorimportd.parse.decide_total import find_control, find_total
 from dorimportd.parse.fit import printable
-from dorimportd.parse.layout import Layout
-from dorimportd.parse.roles import IDENTITY, LOCATION, best, rivals, score
-from dorimportd.parse.toml_text import quoted, table
+from dorimportd.suggest.clues import Column, Finding, told, which
+from dorimportd.suggest.decide_currency import find_currency
+from dorimportd.suggest.decide_identity import Roles, find_identity
+from dorimportd.suggest.decide_items import whole_sales
+from dorimportd.suggest.decide_rows import find_rows
+from dorimportd.suggest.decide_time import find_times, find_zone
+from dorimportd.suggest.decide_total import find_control, find_total
+from dorimportd.suggest.layout import Layout
+from dorimportd.suggest.roles import IDENTITY, LOCATION, best, rivals, score
+from dorimportd.suggest.toml_text import quoted, table
 
 # What stands before a code so that a spreadsheet leaves it as it is, 'CODE or ="CODE", and what finds it.
 GUARD: Final = re.compile("=\"|'")

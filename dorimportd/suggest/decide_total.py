@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from dorimportd.parse.amount import SCALE
-from dorimportd.parse.body import Trailer
-from dorimportd.parse.clues import Column, Finding, Value, told, which
 from dorimportd.parse.fit import listed
-from dorimportd.parse.readings import (
+from dorimportd.suggest.body import Trailer
+from dorimportd.suggest.clues import Column, Finding, Value, told, which
+from dorimportd.suggest.readings import (
     Choice,
     amount_choices,
     amount_way,
@@ -24,9 +24,9 @@ from dorimportd.parse.readings import (
     currency_of_name,
     disputed,
 )
-from dorimportd.parse.roles import TOTAL, best, points, rivals, score
-from dorimportd.parse.toml_text import quoted, table
-from dorimportd.parse.wording import NO
+from dorimportd.suggest.roles import TOTAL, best, points, rivals, score
+from dorimportd.suggest.toml_text import quoted, table
+from dorimportd.suggest.wording import NO
 
 # Currencies with three decimal places (ISO 4217), where "1.250" is hardly a thousand; and without any.
 THREE_PLACES: Final = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})

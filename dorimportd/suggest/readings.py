@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 
 from dorimportd.parse.amount import LAKH, SCALE, AmountReader
 from dorimportd.parse.amount import MARKS as SIGNS_OF_MARKS
-from dorimportd.parse.clues import Column, Value
 from dorimportd.parse.moment import DAY, Moments
 from dorimportd.parse.pattern import ISO, Pattern, pattern_of
-from dorimportd.parse.roles import TIME, score
 from dorimportd.parse.values import CURRENCY, BadValue
+from dorimportd.suggest.clues import Column, Value
+from dorimportd.suggest.roles import TIME, score
 
 # Of the values of a column this many must be fit; a footer may be among them.
 ENOUGH: Final = 0.9

@@ -11,13 +11,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from dorimportd.parse.clues import Column, Finding, by_row
 from dorimportd.parse.fit import listed, printable
-from dorimportd.parse.layout import Layout
-from dorimportd.parse.readings import amount_choices
-from dorimportd.parse.roles import IDENTITY, TOTAL, Words, best, points
-from dorimportd.parse.toml_text import quoted, table
-from dorimportd.parse.wording import NO_SALE, REFUND
+from dorimportd.suggest.clues import Column, Finding, by_row
+from dorimportd.suggest.layout import Layout
+from dorimportd.suggest.readings import amount_choices
+from dorimportd.suggest.roles import IDENTITY, TOTAL, Words, best, points
+from dorimportd.suggest.toml_text import quoted, table
+from dorimportd.suggest.wording import NO_SALE, REFUND
 
 KINDS: Final = 8  # that a column tells, at most
 

@@ -11,7 +11,7 @@ from random import Random
 from dorimportd.errors import HoldFile
 from dorimportd.parse.format import parse_format
 from dorimportd.parse.read import Defaults, read
-from dorimportd.parse.suggest import suggest
+from dorimportd.suggest.suggestion import suggest
 from dorimportd.words import Transaction, instant, iso
 
 FILES = 60

@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from dorimportd.errors import HoldFile
-from dorimportd.parse.body import Body, Trailer, body_of, columns_of, doubles_in, numbered
-from dorimportd.parse.clues import Column, Finding, dialect_of, encoding_of, opening_of
 from dorimportd.parse.fit import listed, printable
 from dorimportd.parse.keys import NO_HEADER
-from dorimportd.parse.roles import IDENTITY, LOCATION, TIME, TOTAL, score
 from dorimportd.parse.rows import Dialect
-from dorimportd.parse.toml_text import quoted, table
+from dorimportd.suggest.body import Body, Trailer, body_of, columns_of, doubles_in, numbered
+from dorimportd.suggest.clues import Column, Finding, dialect_of, encoding_of, opening_of
+from dorimportd.suggest.roles import IDENTITY, LOCATION, TIME, TOTAL, score
+from dorimportd.suggest.toml_text import quoted, table
 
 
 @dataclass(frozen=True, slots=True)
