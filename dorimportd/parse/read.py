@@ -268,6 +268,8 @@ class Converter:
         add = batch.transactions.append
         line, row, grouped = 0, list[str](), 0
         for line, row in rows.take(BATCH_ROWS):
+            if not row:  # a blank line, of which a file may have very many
+                continue
             placed = groups is None
             try:
                 if rows.flaw:  # asked first: what the row swallowed may be no row that is to be skipped
