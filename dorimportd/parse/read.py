@@ -379,7 +379,7 @@ class Converter:
             return
         if self._width is None:
             self._width = max(fields, self._columns.width)
-        if fields < self._width or any(field.strip() for field in row[self._width : fields]):
+        if fields < self._width or "".join(row[self._width : fields]).strip():
             of = "header" if self._header else "first row"
             raise BadField(f"has {fields} fields, but the {of} has {self._width}", "", "")
 
