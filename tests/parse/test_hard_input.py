@@ -366,3 +366,11 @@ def test_blank_lines_by_the_megabyte_are_nothing_and_are_counted(end, more):
     file = f"{HEADER}7,1,1.00,{NOON}\n{blank}7,2,2.00,{NOON}\n{blank}7,3,x,{NOON}{end}"
     rejects = [(1_400_004, "Total", "is not an amount with decimal mark '.'")]
     assert outcome(file, more) == (ONE_AND_TWO, rejects)
+
+
+def test_a_line_item_whose_scoped_id_cannot_be_joined_is_a_reject():
+    file = f"{HEADER}7,/1,1.00,{NOON}\n7,2,2.00,{NOON}\n"
+    sales, rejects = outcome(file, 'group_by = "No"\nunique_per = "location"\n')
+    rule = "begins or ends with '/', which joins the parts of the ID"
+    assert (sales, [(line, column) for line, column, _ in rejects]) == ([("7/2", "2.00")], [(2, "No")])
+    assert rejects[0][2] == rule
