@@ -296,7 +296,14 @@ class Groups:
 
     def _identity_of(self, group: Group, row: Row) -> str:
         identity: str = self._read(self._identity, row)
-        return compose((self._location_of(group, row), identity)) if self._scoped else identity
+        if not self._scoped:
+            return identity
+        try:
+            return compose((self._location_of(group, row), identity))
+        except BadField:
+            raise
+        except BadValue as bad:
+            raise self._field(bad.rule, self._identity, row) from bad
 
     def _total_of(self, group: Group, row: Row) -> Pair:
         parts = [] if group.total is None else [group.total]

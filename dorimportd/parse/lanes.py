@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from dorimportd.parse.decode import split_lines
+from dorimportd.parse.decode import line_ends, split_lines
 from dorimportd.parse.rows import KEPT_LINES, Dialect, Rows
 
 # Between any two characters so far apart stands the end of a line, in a piece that is plain: csv's longest
@@ -85,7 +85,10 @@ class Lanes:
         """Rows are to be taken to their end before the next is asked for."""
         yield self._slowly(self._opening)
         while self._text is not None:
-            if self._may_be_quick(self._text):
+            if is_empty(self._text):
+                self._line += line_ends(self._text)
+                self._text = next(self._texts, None)
+            elif self._may_be_quick(self._text):
                 piece = Piece(self._line, self._text)
                 yield piece
                 self._above = [*self._above, *piece.last_lines()][-KEPT_LINES:]
@@ -104,7 +107,7 @@ class Lanes:
         yield lines
         assert self._rows is not None
         while (text := next(self._texts, None)) is not None:
-            if self._rows.is_between_rows and self._may_be_quick(text):
+            if self._rows.is_between_rows and self._is_over(text):
                 self._line = self._rows.next_line
                 self._above = self._rows.last_lines
                 self._text = text
@@ -112,8 +115,17 @@ class Lanes:
             yield split_lines(text)
         self._text = None
 
+    def _is_over(self, text: str) -> bool:
+        """Whether *text*, which begins with a row, is for others than the reference lane."""
+        return is_empty(text) or self._may_be_quick(text)
+
     def _may_be_quick(self, text: str) -> bool:
         return len(text) >= LEAST_CHARACTERS and self._is_quick() and is_plain(text, self._dialect)
+
+
+def is_empty(text: str) -> bool:
+    """Whether no line of *text* holds anything: a file may have millions of these, and none is a row."""
+    return text[:1] in ("\n", "\r") and not text.strip("\r\n")
 
 
 def is_plain(text: str, dialect: Dialect) -> bool:

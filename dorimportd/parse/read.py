@@ -268,6 +268,8 @@ class Converter:
         add = batch.transactions.append
         line, row, grouped = 0, list[str](), 0
         for line, row in rows.take(BATCH_ROWS):
+            if not row:  # a blank line, of which a file may have very many
+                continue
             placed = groups is None
             try:
                 if rows.flaw:  # asked first: what the row swallowed may be no row that is to be skipped
@@ -377,7 +379,7 @@ class Converter:
             return
         if self._width is None:
             self._width = max(fields, self._columns.width)
-        if fields < self._width or any(field.strip() for field in row[self._width : fields]):
+        if fields < self._width or "".join(row[self._width : fields]).strip():
             of = "header" if self._header else "first row"
             raise BadField(f"has {fields} fields, but the {of} has {self._width}", "", "")
 

@@ -79,7 +79,11 @@ def location_drift(rows: Sequence[Shown], before: Sequence[Shown], format: Forma
 
 
 def id_drift(rows: Sequence[Shown], before: Sequence[Shown], format: Format) -> Iterator[str]:
-    """IDs that were numbers of one width and are shorter now, where none has a zero in front any more."""
+    """IDs that were numbers of one width and are shorter now, where none has a zero in front any more.
+
+    A new branch may have another till: only those of the same locations are compared.
+    """
+    rows, before = of_both(rows, before)
     sources = format.identity
     first = 1 if format.unique_per == "location" else 0  # which is compared as the location that it is
     columns, now = parts(before), parts(rows)
@@ -91,6 +95,12 @@ def id_drift(rows: Sequence[Shown], before: Sequence[Shown], format: Format) -> 
         if len(shorter) >= FEW_IDS and are_numbers_of(width, old) and have_no_zeros(new):
             mend = with_step("transaction_id", source, f"pad = {width}", alone=len(sources) == 1)
             yield zeros_lost("Transaction IDs", shorter[0], shorter[0].zfill(width), mend)
+
+
+def of_both(rows: Sequence[Shown], before: Sequence[Shown]) -> tuple[list[Shown], list[Shown]]:
+    """Those of *rows*, and of those *before*, that are of locations which both have."""
+    both = {row.location for row in rows} & {row.location for row in before}
+    return [row for row in rows if row.location in both], [row for row in before if row.location in both]
 
 
 def are_numbers_of(width: int, old: Sequence[str]) -> bool:

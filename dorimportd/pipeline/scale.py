@@ -1,9 +1,10 @@
 """Totals that are a hundred times what they were, or have lost their decimal places.
 
 Sizes are compared as logarithms, and not by one number: a file is moved only when its small totals, its
-middle and its large ones all are, and by the same, against what several files showed.  So neither a large
-refund nor a day on which only dear goods sell looks like drift.  Where every total was written with decimal
-places and none is now, a middle that has moved is proof enough.
+middle and its large ones all are, and by the same, against what several files showed, and when its totals
+may be those of before times a power of ten.  So neither a large refund nor a day on which only dear goods
+sell looks like drift.  Where every total was written with decimal places and none is now, a middle that has
+moved is proof enough; but not of a till that leaves zeros out.
 """
 
 from __future__ import annotations
@@ -82,14 +83,27 @@ def power_of(moved: Sequence[float], new: Sequence[Shown], old: Sequence[Shown],
             return places
     if len(new) >= SOME and len(old) >= PAST_OF_SOME and many:
         for power in FACTORS:
-            if all(abs(each - power) < NEAR for each in moved):
+            if all(abs(each - power) < NEAR for each in moved) and is_only_scale(power, new, old):
                 return power
     return None
 
 
+def is_only_scale(power: int, new: Sequence[Shown], old: Sequence[Shown]) -> bool:
+    """Whether the totals may be as before, but for this power of ten: by the places that they would have.
+
+    1,060.95 is no 10.6095 of a shop that has two decimal places: it is a dear good, or the day's catering.
+    """
+    places = max(row.scale for row in old)
+    if power < 0:
+        return any(row.scale > places for row in new)
+    return all(row.units % 10 ** max(0, row.scale + power - places) == 0 for row in new)
+
+
 def places_are_gone(new: Sequence[Shown], old: Sequence[Shown]) -> bool:
-    """Whether totals were written with decimal places, and now not one is."""
-    return not any(row.scale for row in new) and share(row.scale > 0 for row in old) >= NEARLY_ALL
+    """Whether totals were written with decimal places, also where these are zeros, and now not one is."""
+    if any(row.scale for row in new) or not any(row.scale and row.units % 10 == 0 for row in old):
+        return False
+    return share(row.scale > 0 for row in old) >= NEARLY_ALL
 
 
 def are_rounded(new: Sequence[Shown], old: Sequence[Shown]) -> bool:

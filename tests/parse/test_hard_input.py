@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from dorimportd.errors import HoldFile
 from dorimportd.parse.format import parse_format
 from dorimportd.parse.read import Defaults, read
+from dorimportd.parse.rows import Dialect
+from dorimportd.parse.torn import torn
 from dorimportd.words import Transaction, instant, iso
 
 PLAIN = """\
@@ -307,6 +309,36 @@ def test_values_that_differ_anyhow_are_not_doubted(last):
     assert outcome(f"{totals}9,7,{NOON},4")[1] == []
 
 
+@pytest.mark.parametrize(
+    ("above", "last"),
+    [
+        (["12.50", "10.00"], "9.50"),
+        (["12.99", "13.49"], "10"),  # the till leaves zeros out
+        (["12.50-", "10.00-"], "9.50"),
+        (["1.00", "2.00"], ""),
+        (["101", "100"], "99"),
+        (["12", "11"], "9"),
+        (["10:30", "11:45"], "9:05"),
+        (["2026/7/14", "2026/7/12"], "2026/7/1"),
+        (["2026-07-14T16:52:38", "2026-07-14T16:53:02"], "2026-07-14T16:54"),
+        (["Berlin Mitte", "Berlin Mitte"], "Berlin"),
+        (["Kiosk 2", "Kiosk 3"], "Kiosk"),
+    ],
+)
+def test_a_last_row_that_may_well_be_whole_is_not_doubted(above, last):
+    assert torn([f"7;{value}\n" for value in above], f"7;{last}", Dialect(";", '"'), {1}) is None
+
+
+def test_many_rows_prove_what_few_do_not():
+    def doubted(value, last):
+        return torn([f"7;{value}\n"] * 50, f"7;{last}", Dialect(";", '"'), {1}) is not None
+
+    assert doubted("12.99", "12.9")
+    assert doubted("Berlin Mitte", "Berlin Mi")
+    assert doubted("2.00", "")
+    assert not doubted("12.99", "9.99")
+
+
 def test_a_column_that_is_not_read_may_end_as_it_likes():
     file = "No,Store,Total,Time,Note\n" + f"1,7,1.00,{NOON},note 12345\n" * 3
     assert outcome(f"{file}9,7,1.00,{NOON},no")[1] == []
@@ -325,3 +357,20 @@ def test_the_last_row_is_doubted_also_where_a_block_begins_with_it():
     for rows_before in (9_999, 10_000, 20_000):
         file = HEADER + rows[: rows_before * len(f"7,1,1.00,{NOON}\n")] + "7,2,2.00,2026-07-14"
         assert outcome(file)[1] == [(rows_before + 2, "Time", CUT + NOON)]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("more", ["", 'group_by = "No"\n'])
+def test_blank_lines_by_the_megabyte_are_nothing_and_are_counted(end, more):
+    blank = end * 700_000  # more than two blocks
+    file = f"{HEADER}7,1,1.00,{NOON}\n{blank}7,2,2.00,{NOON}\n{blank}7,3,x,{NOON}{end}"
+    rejects = [(1_400_004, "Total", "is not an amount with decimal mark '.'")]
+    assert outcome(file, more) == (ONE_AND_TWO, rejects)
+
+
+def test_a_line_item_whose_scoped_id_cannot_be_joined_is_a_reject():
+    file = f"{HEADER}7,/1,1.00,{NOON}\n7,2,2.00,{NOON}\n"
+    sales, rejects = outcome(file, 'group_by = "No"\nunique_per = "location"\n')
+    rule = "begins or ends with '/', which joins the parts of the ID"
+    assert (sales, [(line, column) for line, column, _ in rejects]) == ([("7/2", "2.00")], [(2, "No")])
+    assert rejects[0][2] == rule

@@ -152,7 +152,34 @@ class Kiosks(Shop):
         return [self.shown(day, location, cents) for cents in totals]
 
 
-SHOPS = [Bakery, Phones, Chain, Kiosks]
+class Catering(Shop):
+    """Small totals, and once a month a file of large bills."""
+
+    def sell(self, day):
+        usual = 950_00 if day % 30 == 0 else 9_50
+        totals = [max(1, round(usual * self.chance.lognormvariate(0, 0.5))) for _ in range(50)]
+        return [self.shown(day, "007", cents) for cents in totals]
+
+
+class Tags(Shop):
+    """A till that leaves zeros out; from the thirtieth day on all prices are whole."""
+
+    def sell(self, day):
+        late = day > number(FIRST) + 30
+        totals = [self.chance.choice([5, 10, 15, 20] if late else [499, 999, 1499, 1999]) for _ in range(60)]
+        return [self.shown(day, "007", total, scale=0 if late else 2) for total in totals]
+
+
+class OtherTill(Shop):
+    """A branch opens, and its till writes IDs without zeros; a file for each."""
+
+    def sell(self, day):
+        is_new = day > number(FIRST) + 30 and day % 2
+        rows = [self.shown(day, "009" if is_new else "007", 9_50) for _ in range(20)]
+        return [row._replace(transaction_id=str(int(row.transaction_id))) for row in rows] if is_new else rows
+
+
+SHOPS = [Bakery, Phones, Chain, Kiosks, Catering, Tags, OtherTill]
 
 
 @pytest.mark.parametrize("make", SHOPS)
