@@ -85,7 +85,7 @@ def deliveries_since(
 
 def plan_of(format: NamedFormat, customer: Customer, envelope: Envelope) -> Plan:
     """How an import would read the delivery by *format*."""
-    from dorimportd.parse.read import Defaults
+    from dorimportd.parse.batch import Defaults
     from dorimportd.pipeline.importer import Plan
 
     defaults = Defaults(customer.timezone, customer.currency, envelope.received_at.date())

@@ -24,7 +24,7 @@ from dorimportd.report.tables import table
 from dorimportd.toml import BadToml
 
 if TYPE_CHECKING:
-    from dorimportd.parse.read import Defaults
+    from dorimportd.parse.batch import Defaults
     from dorimportd.pipeline.rehearse import Rehearsal, Sample
 
 SAMPLE_BYTES: Final = 16 << 20  # of each sample that suggest looks at
@@ -113,7 +113,7 @@ def test_format(desk: Desk, asked: argparse.Namespace) -> int:
 
 def by_customer(desk: Desk, asked: argparse.Namespace) -> tuple[Format, Defaults]:
     """The format that this customer's file of this name is read by."""
-    from dorimportd.parse.read import Defaults
+    from dorimportd.parse.batch import Defaults
 
     if asked.timezone or asked.currency:
         raise Stopped("--timezone and --currency go with --format; a customer has its own.", status=USAGE)
@@ -135,7 +135,7 @@ def today() -> date:
 
 def by_file(asked: argparse.Namespace) -> tuple[Format, Defaults]:
     """The format in a file, tried before it is put to use."""
-    from dorimportd.parse.read import Defaults
+    from dorimportd.parse.batch import Defaults
 
     format, _ = read_format(asked.format)
     timezone, currency = asked.timezone or "UTC", asked.currency or "XXX"

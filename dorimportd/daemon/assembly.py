@@ -23,7 +23,7 @@ from dorimportd.daemon.supervise import Supervisor
 from dorimportd.daemon.workers import ThreadWorkers
 from dorimportd.errors import HoldFile, StoreAway
 from dorimportd.events import DaemonStarted, DeliveryAccepted, Event, SettingsWarning, SpoolRecovered, Tell
-from dorimportd.parse.read import Defaults
+from dorimportd.parse.batch import Defaults
 from dorimportd.pipeline.importer import Importer, Plan
 from dorimportd.pipeline.turns import Turns
 from dorimportd.receive.ftp.control import ftp_factory

@@ -1,6 +1,6 @@
 """Bytes and a format in, transactions and rejects out.
 
-    stream ──> unpack ──> decode ──> rows ──> sieve ──> read ──> batches of transactions and rejects
+    stream ──> unpack ──> decode ──> rows ──> sieve ──> convert ──> batches of transactions and rejects
                             header, fit    columns    readers, total, group, control
                                           source, condition    values, amount, pattern, moment, zone, identity
 
@@ -27,6 +27,8 @@
     group.py      line items -> one transaction
     torn.py       whether a file was cut off in its last row
     control.py    what may hold a file as a whole at its end
+    opening.py    a file up to its header
+    convert.py    rows -> transactions and rejects, in a batch.py
     read.py       all of it, in batches
     again.py      rows of a file once more, as they stand in it
     builtin/      formats of well-known tills

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import BinaryIO, NamedTuple
 
+from dorimportd.parse.convert import BATCH_ROWS
 from dorimportd.parse.decode import decode
 from dorimportd.parse.format import Format, sources_in
-from dorimportd.parse.read import BATCH_ROWS, header_of, open_rows
+from dorimportd.parse.opening import header_of, open_rows
 from dorimportd.parse.rows import Rows
 from dorimportd.parse.unpack import unpacked
 

@@ -30,7 +30,8 @@ from operator import itemgetter
 from typing import BinaryIO, Final, NamedTuple
 
 from dorimportd.errors import HoldFile
-from dorimportd.parse.read import Batch, read
+from dorimportd.parse.batch import Batch
+from dorimportd.parse.read import read
 from dorimportd.pipeline.importer import Plan
 from dorimportd.words import Delivery, Envelope, Reject, Transaction
 

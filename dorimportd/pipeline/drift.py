@@ -23,9 +23,9 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from typing import Final
 
+from dorimportd.parse.convert import EXPORT_AGAIN
 from dorimportd.parse.fit import printable
 from dorimportd.parse.format import Format
-from dorimportd.parse.read import EXPORT_AGAIN
 from dorimportd.pipeline.scale import scale_drift
 from dorimportd.store.samples import Sample, Shown
 from dorimportd.words import EPOCH

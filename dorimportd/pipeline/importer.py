@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final
 
 from dorimportd.errors import HoldFile, Interrupted, NotWaiting
+from dorimportd.parse.batch import Defaults
 from dorimportd.parse.format import Format
-from dorimportd.parse.read import Defaults, read
+from dorimportd.parse.read import read
 from dorimportd.pipeline.drift import drift
 from dorimportd.pipeline.sampling import Sampler, thinned
 from dorimportd.pipeline.window import Shelf, Window
@@ -24,8 +24,6 @@ from dorimportd.store.imports import Run
 from dorimportd.store.samples import Sample
 from dorimportd.store.store import Store
 from dorimportd.words import Delivery, Envelope, Outcome, State
-
-WINDOW: Final = 100_000  # rows in one database transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +131,7 @@ class Importer:
             for batch in read(stream, plan.format, plan.defaults, name, released=released):
                 if self._stopping():
                     raise Interrupted
-                if window.rows and window.rows + batch.rows > WINDOW:
+                if not window.has_room_for(batch):
                     yield window
                     window = Window()
                 window.add(batch)

@@ -16,8 +16,9 @@ from decimal import Decimal
 from typing import Any, BinaryIO, Final, NamedTuple
 
 from dorimportd.errors import HoldFile
+from dorimportd.parse.batch import Batch, Defaults
 from dorimportd.parse.format import Format
-from dorimportd.parse.read import Batch, Defaults, read
+from dorimportd.parse.read import read
 from dorimportd.words import EPOCH, Reject, Transaction, instant, iso
 
 DAY: Final = 86_400 * 1_000_000  # microseconds

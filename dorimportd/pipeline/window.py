@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
-from dorimportd.parse.read import Batch
+from dorimportd.parse.batch import Batch
 from dorimportd.words import Reject, TransactionRow
 
+WINDOW: Final = 100_000  # rows in one database transaction
+CHARACTERS: Final = 33_554_432  # of its rejects
 SHELF_BYTES: Final = 33_554_432  # some two million rows
 # While these are turned into bytes all other threads wait: some milliseconds.
 ROWS_AT_ONCE: Final = 5_000
@@ -27,12 +29,22 @@ CLEARED_AT_ONCE: Final = 2_000  # rows
 
 @dataclass(slots=True)
 class Window:
-    """Rows that go into the store together."""
+    """Rows that go into the store together.
+
+    There are up to 100,000 of them; fewer where rejects have much text, so that memory is bounded.
+    """
 
     transactions: list[TransactionRow] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     rows: int = 0
     further: dict[int, int] = field(default_factory=dict)
+    characters: int = 0  # of the rejects
+
+    def has_room_for(self, batch: Batch) -> bool:
+        """Whether *batch* is to go into this one; an empty window takes any."""
+        many = self.rows + batch.rows > WINDOW
+        long = self.characters + characters_of(batch.rejects) > CHARACTERS
+        return not self.rows or not (many or long)
 
     def clear(self) -> None:
         """Let go of the rows, in steps: a hundred thousand at once would hold up all other threads."""
@@ -42,8 +54,13 @@ class Window:
     def add(self, batch: Batch) -> None:
         self.transactions += batch.transactions
         self.rejects += batch.rejects
+        self.characters += characters_of(batch.rejects)
         self.rows += batch.rows
         self.further |= batch.further
+
+
+def characters_of(rejects: Sequence[Reject]) -> int:
+    return sum(len(reject.raw) + len(reject.value) for reject in rejects)
 
 
 class Packed(NamedTuple):

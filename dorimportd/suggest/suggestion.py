@@ -15,10 +15,11 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 from dorimportd.errors import HoldFile
+from dorimportd.parse.batch import Batch, Defaults
 from dorimportd.parse.builtin import builtin_format, builtin_texts
 from dorimportd.parse.fit import listed, printable
 from dorimportd.parse.format import Format, parse_format
-from dorimportd.parse.read import Batch, Defaults, read
+from dorimportd.parse.read import read
 from dorimportd.suggest.clues import Finding
 from dorimportd.suggest.decide import findings
 from dorimportd.suggest.known import exports_like

@@ -13,8 +13,10 @@ from typing import Final
 
 from layouts import LAYOUTS, Layout
 
+from dorimportd.parse.batch import Defaults
+from dorimportd.parse.convert import Converter
 from dorimportd.parse.format import parse_format
-from dorimportd.parse.read import Converter, Defaults, read
+from dorimportd.parse.read import read
 from dorimportd.pipeline.importer import Importer, Plan
 from dorimportd.spool.spool import Spool
 from dorimportd.spool.upload import Room

@@ -7,8 +7,9 @@ from io import BytesIO
 
 import pytest
 
+from dorimportd.parse.batch import Defaults
 from dorimportd.parse.format import parse_format
-from dorimportd.parse.read import Defaults, read
+from dorimportd.parse.read import read
 from dorimportd.words import Reject, Transaction
 
 FORMAT = """

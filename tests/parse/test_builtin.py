@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from dorimportd.parse.batch import Defaults
 from dorimportd.parse.builtin import builtin_format, builtin_texts
-from dorimportd.parse.read import Defaults, read
+from dorimportd.parse.read import read
 from dorimportd.words import Transaction, instant, iso
 
 # Of each till a file as the source of its layout describes it, with columns in another order, one more than

@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dorimportd.errors import HoldFile
+from dorimportd.parse.batch import Defaults
 from dorimportd.parse.format import parse_format
-from dorimportd.parse.read import Defaults, read
+from dorimportd.parse.read import read
 from dorimportd.parse.rows import Dialect
 from dorimportd.parse.torn import torn
 from dorimportd.words import Transaction, instant, iso

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from dorimportd.errors import HoldFile
 from dorimportd.parse import decode, lanes, read
+from dorimportd.parse.batch import Defaults
+from dorimportd.parse.convert import Converter
 from dorimportd.parse.format import parse_format
 from dorimportd.parse.lanes import is_plain
-from dorimportd.parse.read import Converter, Defaults
 from dorimportd.parse.rows import Dialect
 from dorimportd.words import Reject, TransactionRow
 

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dorimportd.errors import HoldFile
+from dorimportd.parse.batch import Batch, Defaults
 from dorimportd.parse.format import parse_format
-from dorimportd.parse.read import Batch, Defaults, read
+from dorimportd.parse.read import read
 from dorimportd.words import Reject, Transaction
 
 PLAIN = (

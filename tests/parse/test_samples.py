@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from dorimportd.parse.batch import Defaults
 from dorimportd.parse.format import parse_format
-from dorimportd.parse.read import Defaults, read
+from dorimportd.parse.read import read
 from dorimportd.suggest.suggestion import suggest
 from dorimportd.words import Reject, Transaction, instant, iso
 

@@ -7,8 +7,9 @@ from io import BytesIO
 import pytest
 
 from dorimportd.errors import HoldFile
+from dorimportd.parse.batch import Defaults
 from dorimportd.parse.format import parse_format
-from dorimportd.parse.read import Defaults, read
+from dorimportd.parse.read import read
 from dorimportd.toml import BadToml
 from dorimportd.words import Transaction
 

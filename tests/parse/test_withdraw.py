@@ -8,8 +8,9 @@ from itertools import permutations
 import pytest
 
 from dorimportd.errors import HoldFile
+from dorimportd.parse.batch import Batch, Defaults
 from dorimportd.parse.format import parse_format
-from dorimportd.parse.read import Batch, Defaults, read
+from dorimportd.parse.read import read
 from dorimportd.toml import BadToml
 from dorimportd.words import Reject, Transaction, TransactionRow
 

@@ -6,8 +6,9 @@ from zoneinfo import available_timezones
 
 import pytest
 
+from dorimportd.parse.batch import Defaults
 from dorimportd.parse.format import parse_format
-from dorimportd.parse.read import Defaults, read
+from dorimportd.parse.read import read
 from dorimportd.parse.values import BadValue
 from dorimportd.parse.zone import names, zone_of
 from dorimportd.words import Transaction, instant, iso

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from dorimportd.errors import StoreAway
+from dorimportd.parse.batch import Defaults
 from dorimportd.parse.format import parse_format
-from dorimportd.parse.read import Defaults
 from dorimportd.pipeline import importer as pipeline
 from dorimportd.pipeline.importer import Importer, Plan
 from dorimportd.spool.spool import Spool
@@ -94,8 +94,8 @@ def one_house(tmp_path):
 @pytest.fixture
 def small_windows(monkeypatch):
     """Windows of two rows, each row a batch of its own."""
-    monkeypatch.setattr(pipeline, "WINDOW", 2)
-    monkeypatch.setattr("dorimportd.parse.read.BATCH_ROWS", 1)
+    monkeypatch.setattr("dorimportd.pipeline.window.WINDOW", 2)
+    monkeypatch.setattr("dorimportd.parse.convert.BATCH_ROWS", 1)
     monkeypatch.setattr("dorimportd.parse.rows.BLOCK_ROWS", 1, raising=False)
 
 

@@ -7,8 +7,8 @@ from io import BytesIO
 
 import pytest
 
+from dorimportd.parse.batch import Defaults
 from dorimportd.parse.format import parse_format
-from dorimportd.parse.read import Defaults
 from dorimportd.pipeline.diff import ArchiveDiff, Kind, compare
 from dorimportd.pipeline.importer import Plan
 from dorimportd.words import Channel, Delivery, Envelope, Reject, Transaction, withdrawal
@@ -50,7 +50,7 @@ def sale(id_, units, scale, line):
 
 @pytest.fixture
 def small_batches(monkeypatch):
-    monkeypatch.setattr("dorimportd.parse.read.BATCH_ROWS", 2)
+    monkeypatch.setattr("dorimportd.parse.convert.BATCH_ROWS", 2)
 
 
 def rows(*totals):

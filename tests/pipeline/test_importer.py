@@ -5,9 +5,8 @@ from itertools import permutations
 import pytest
 
 from dorimportd.errors import HoldFile, Interrupted, NotWaiting, StoreAway
+from dorimportd.parse.batch import Defaults
 from dorimportd.parse.format import parse_format
-from dorimportd.parse.read import Defaults
-from dorimportd.pipeline import importer as pipeline
 from dorimportd.pipeline.importer import Importer, Plan
 from dorimportd.spool.spool import Spool
 from dorimportd.spool.upload import Room
@@ -59,8 +58,8 @@ def house(tmp_path):
 @pytest.fixture
 def small_windows(monkeypatch):
     """Windows of two rows, each row a batch of its own."""
-    monkeypatch.setattr(pipeline, "WINDOW", 2)
-    monkeypatch.setattr("dorimportd.parse.read.BATCH_ROWS", 1)
+    monkeypatch.setattr("dorimportd.pipeline.window.WINDOW", 2)
+    monkeypatch.setattr("dorimportd.parse.convert.BATCH_ROWS", 1)
     monkeypatch.setattr("dorimportd.parse.rows.BLOCK_ROWS", 1, raising=False)
 
 

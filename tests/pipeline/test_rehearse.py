@@ -6,8 +6,8 @@ from io import BytesIO
 
 import pytest
 
+from dorimportd.parse.batch import Defaults
 from dorimportd.parse.format import parse_format
-from dorimportd.parse.read import Defaults
 from dorimportd.pipeline.rehearse import Sample, rehearse, rejects, transactions
 
 PLAIN = 'location = "Store"\ntransaction_id = "No"\ntotal = "Total"\ntime = "Time"\n'
@@ -28,7 +28,7 @@ def sample(text, more=""):
 
 @pytest.fixture
 def small_batches(monkeypatch):
-    monkeypatch.setattr("dorimportd.parse.read.BATCH_ROWS", 1)
+    monkeypatch.setattr("dorimportd.parse.convert.BATCH_ROWS", 1)
 
 
 def test_counts_and_sums_are_those_of_an_import(small_batches):

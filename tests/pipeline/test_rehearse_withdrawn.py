@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from io import BytesIO
 
+from dorimportd.parse.batch import Defaults
 from dorimportd.parse.format import parse_format
-from dorimportd.parse.read import Defaults
 from dorimportd.pipeline.rehearse import Sample, rehearse, transactions
 
 FORMAT = """

@@ -12,8 +12,8 @@ from random import Random
 
 import pytest
 
+from dorimportd.parse.batch import Defaults
 from dorimportd.parse.format import parse_format
-from dorimportd.parse.read import Defaults
 from dorimportd.pipeline.importer import Importer, Plan
 from dorimportd.spool.spool import Spool
 from dorimportd.spool.upload import Room

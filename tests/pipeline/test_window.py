@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from dorimportd.parse.batch import Batch
 from dorimportd.pipeline import window as windows
 from dorimportd.pipeline.window import Shelf, Window
 from dorimportd.words import Reject, withdrawal
@@ -39,3 +40,15 @@ def test_a_shelf_that_is_too_small_keeps_nothing(monkeypatch):
         shelf.put(window)
     assert not shelf.is_whole
     assert list(shelf.take()) == []
+
+
+def test_a_window_takes_a_batch_while_rows_and_text_of_rejects_are_few(monkeypatch):
+    monkeypatch.setattr(windows, "WINDOW", 3)
+    monkeypatch.setattr(windows, "CHARACTERS", 10)
+    reject = Reject(5, "Total", "x", "is bad", "7,x")
+    window = Window()
+    assert window.has_room_for(Batch([SOLD] * 4, [reject] * 3))
+    window.add(Batch([SOLD], [reject]))
+    assert window.has_room_for(Batch([], [reject]))
+    assert not window.has_room_for(Batch([SOLD] * 2))
+    assert not window.has_room_for(Batch([], [Reject(6, "Total", "x", "is bad", "7,x,xxx")]))

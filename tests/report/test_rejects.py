@@ -8,8 +8,9 @@ import io
 import pytest
 
 from dorimportd.parse.again import counts_fields, looks_above, looks_at_name, open_again
+from dorimportd.parse.batch import Defaults
 from dorimportd.parse.format import parse_format
-from dorimportd.parse.read import Defaults, read
+from dorimportd.parse.read import read
 from dorimportd.report.rejects import Why, mendable
 from dorimportd.words import Transaction
 

@@ -19,9 +19,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from dorimportd.errors import HoldFile
+from dorimportd.parse.batch import Defaults
 from dorimportd.parse.builtin import builtin_format
 from dorimportd.parse.format import Identity, parse_format
-from dorimportd.parse.read import Defaults, read
+from dorimportd.parse.read import read
 from dorimportd.suggest.suggestion import Suggestion, suggest
 from dorimportd.words import Transaction, instant, iso
 

@@ -9,8 +9,9 @@ from io import BytesIO, StringIO
 from random import Random
 
 from dorimportd.errors import HoldFile
+from dorimportd.parse.batch import Defaults
 from dorimportd.parse.format import parse_format
-from dorimportd.parse.read import Defaults, read
+from dorimportd.parse.read import read
 from dorimportd.suggest.suggestion import suggest
 from dorimportd.words import Transaction, instant, iso
 
