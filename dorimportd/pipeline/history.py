@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import date
 from functools import lru_cache
+from typing import Final
 
 from dorimportd.errors import HoldFile, NotAccepted, StoreAway
 from dorimportd.parse.format import Format, parse_format
@@ -14,10 +15,11 @@ from dorimportd.parse.read import Defaults
 from dorimportd.parse.written import written
 from dorimportd.pipeline.importer import Plan
 from dorimportd.spool.outcomes import NO_PAST, Outcomes, Past, Reading
+from dorimportd.store.store import Store
 from dorimportd.toml import BadToml
 from dorimportd.words import State
 
-FORMATS_KEPT = 64  # in memory, parsed
+FORMATS_KEPT: Final = 64  # in memory, parsed
 
 
 class History:
@@ -70,7 +72,21 @@ class History:
 
 
 class Recalled(History):
-    """The same, of which nothing is written: what is built from it is another store's."""
+    """The same, of which nothing is written: what is built from it is another store's.
+
+    Where only *store* knows that a delivery is held, it tells.
+    """
+
+    def __init__(self, outcomes: Outcomes, store: Store | None = None) -> None:
+        super().__init__(outcomes)
+        self._store = store
+
+    def past(self, sequence: int) -> Past | None:
+        past = super().past(sequence)
+        row = None if past is not None or self._store is None else self._store.delivery(sequence)
+        if row is not None and row.outcome.state is State.HELD:
+            return Past(State.HELD, row.outcome.reason)
+        return past
 
     def imported(self, sequence: int, plan: Plan, *, released: bool) -> None:
         """Nothing."""
