@@ -14,6 +14,7 @@ from typing import Final
 
 import dorimportd
 from dorimportd.ctl import (
+    backup,
     check,
     customer,
     deliveries,
@@ -36,7 +37,7 @@ Command = Callable[[Desk, argparse.Namespace], int]
 # In the order of `dorimportctl --help`.
 WORDS: Final = (
     *(check, reload, status, customer, formats, importing, deliveries, transactions, why),
-    *(verify, rebuild, manual),
+    *(verify, rebuild, backup, manual),
 )
 
 

@@ -64,7 +64,7 @@ def readable(spool: Spool, sequences: list[int], done: Rebuilt) -> Iterator[Deli
         try:
             yield spool.delivery(sequence)
         except NotAccepted as refusal:
-            done.lost.append((sequence, refusal.for_us()))
+            done.lost.append((sequence, cause_of(refusal)))
 
 
 def imported(store: Store, importer: Importer, delivery: Delivery, done: Rebuilt) -> Outcome:
@@ -72,7 +72,13 @@ def imported(store: Store, importer: Importer, delivery: Delivery, done: Rebuilt
     try:
         return importer.import_delivery(delivery.sequence)[1]
     except NotAccepted as refusal:
-        reason = refusal.for_us()
+        reason = f"It cannot be read any more: {cause_of(refusal)}"
         done.lost.append((delivery.sequence, reason))
         store.set_state(delivery.sequence, State.HELD, reason)
         return Outcome(State.HELD, reason=reason)
+
+
+def cause_of(refusal: NotAccepted) -> str:
+    """What lies behind it, without what a sender would be told."""
+    cause = refusal.__cause__
+    return (cause.strerror if isinstance(cause, OSError) else None) or str(cause or refusal)

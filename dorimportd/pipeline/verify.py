@@ -19,6 +19,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from dorimportd.errors import NotAccepted
+from dorimportd.pipeline.rebuild import cause_of
 from dorimportd.spool.spool import Spool
 from dorimportd.store.deliveries import DeliveryRow
 from dorimportd.store.sales import ToldRow
@@ -107,7 +108,7 @@ def check_delivery(spool: Spool, store: Store, sequence: int) -> Iterator[Findin
     try:
         delivery = spool.delivery(sequence)
     except NotAccepted as refusal:
-        yield Finding(sequence, f"has an envelope that cannot be read: {refusal.__cause__ or refusal}")
+        yield Finding(sequence, f"has an envelope that cannot be read: {cause_of(refusal)}")
         return
     if problem := wrong_bytes(spool, delivery):
         yield Finding(sequence, problem)
@@ -135,7 +136,7 @@ def wrong_bytes(spool: Spool, delivery: Delivery) -> str | None:
             while piece := stream.read(PIECE):
                 digest.update(piece)
     except NotAccepted as refusal:
-        return f"has bytes that cannot be read: {refusal.__cause__ or refusal}"
+        return f"has bytes that cannot be read: {cause_of(refusal)}"
     except OSError as error:
         return f"has bytes that cannot be read: {error.strerror}"
     return None if digest.hexdigest() == delivery.envelope.sha256 else "has other bytes than were sent"

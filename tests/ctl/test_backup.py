@@ -1,0 +1,147 @@
+"""A backup of a running daemon, and what is restored from it."""
+
+from __future__ import annotations
+
+import ftplib
+import io
+import shutil
+import subprocess
+import threading
+
+import pytest
+from appliance import PASSWORD, SALES, SOLD, Appliance
+
+MANY = 30  # files that come in while the backup is made
+
+
+class Restored(Appliance):
+    """A second machine: the configuration of a backup, and what was restored by it."""
+
+    def __init__(self, folder, backup):
+        self.folder = folder
+        self.config = folder / "dorimportd.toml"
+        self.log = folder / "log"
+        self.daemon = None
+        shutil.copytree(backup / "configuration", folder)
+
+
+@pytest.fixture
+def appliance(tmp_path):
+    appliance = Appliance(tmp_path / "house")
+    appliance.start()
+    send(appliance, [("sales.csv", SALES), ("other.csv", b"Store;Receipt;Gross;Time\n1;2;3;4\n")])
+    appliance.settle(2)
+    yield appliance
+    appliance.end()
+
+
+def send(appliance, files):
+    with ftplib.FTP() as session:
+        session.connect("127.0.0.1", appliance.port("ftp"), timeout=30)
+        session.login("acme", PASSWORD)
+        for name, content in files:
+            session.storbinary(f"STOR {name}", io.BytesIO(content))
+
+
+def more(number):
+    return (f"more-{number}.csv", SALES + f"0012;M-{number};1.00;2026-07-14 11:00:00\n".encode())
+
+
+def test_a_backup_while_files_come_in_restores_to_the_same_export(appliance, tmp_path):
+    sender = threading.Thread(target=send, args=(appliance, [more(number) for number in range(MANY)]))
+    sender.start()
+    told = appliance.ctl("backup", tmp_path / "backup")
+    sender.join()
+    appliance.settle(2 + MANY)
+    rows = appliance.ctl("transactions", "--customer", "acme")
+    last = told["last_delivery"]
+    assert told == {
+        "directory": str(tmp_path / "backup"),
+        "deliveries": last,
+        "last_delivery": last,
+        "database": "sqlite",
+        "problems": [],
+    }
+    subprocess.run(
+        ["sha256sum", "--check", "--quiet", "--strict", "manifest"], cwd=tmp_path / "backup", check=True
+    )
+
+    restored = Restored(tmp_path / "other", tmp_path / "backup")
+    assert restored.ctl("restore", tmp_path / "backup")["deliveries"] == last
+    restored.start()
+    deliveries = restored.settle(last)
+    assert [each["state"] for each in deliveries][:2] == ["imported", "held"]
+    expected = {row[1] for row in SOLD} | {f"M-{number}" for number in range(last - 2)}
+    assert {row[1] for row in restored.transactions()} == expected
+    kept = [row for row in rows if row["transaction_id"].startswith("M-") and row["delivery"] <= last]
+    now = restored.ctl("transactions", "--customer", "acme")
+    assert [row for row in now if row["transaction_id"].startswith("M-")] == kept
+    assert restored.ctl("verify")["findings"] == []
+    with ftplib.FTP() as session:
+        session.connect("127.0.0.1", restored.port("ftp"), timeout=30)
+        session.login("acme", PASSWORD)
+        assert len(session.nlst()) == last
+    assert restored.ctl("status")["host_keys"] == appliance.ctl("status")["host_keys"]
+    restored.end()
+
+
+def test_an_earlier_backup_is_added_to_and_its_bytes_are_not_copied_again(appliance, tmp_path):
+    appliance.run_ctl("backup", tmp_path / "backup")
+    data = tmp_path / "backup" / "spool" / "accepted" / "000000" / "000000000001" / "data"
+    there = data.stat()
+    send(appliance, [more(0)])
+    appliance.settle(3)
+    assert appliance.ctl("backup", tmp_path / "backup")["deliveries"] == 3
+    assert (data.stat().st_ino, data.stat().st_mtime_ns) == (there.st_ino, there.st_mtime_ns)
+    assert "000000000003/data" in (tmp_path / "backup" / "manifest").read_text()
+
+
+def test_secrets_in_a_backup_are_for_their_owner_alone(appliance, tmp_path):
+    appliance.run_ctl("backup", tmp_path / "backup")
+    for each in ("configuration/customers.d/acme.toml", "keys/ssh_host_ed25519_key"):
+        assert (tmp_path / "backup" / each).stat().st_mode & 0o077 == 0, each
+    assert (tmp_path / "backup").stat().st_mode & 0o077 == 0
+
+
+def test_a_damaged_or_unfinished_backup_is_not_restored(appliance, tmp_path):
+    backup = tmp_path / "backup"
+    appliance.run_ctl("backup", backup)
+    restored = Restored(tmp_path / "other", backup)
+    data = backup / "spool" / "accepted" / "000000" / "000000000001" / "data"
+    data.write_bytes(data.read_bytes().replace(b"12.50", b"13.50"))
+    assert restored.run_ctl("restore", backup, status=1).splitlines() == [
+        "spool/accepted/000000/000000000001/data has other bytes than were backed up",
+        "Nothing was restored.",
+    ]
+    (backup / "manifest").unlink()
+    assert restored.run_ctl("restore", backup, status=1).splitlines() == [
+        f"{backup} has no whole backup: it was not finished.",
+        "Nothing was restored.",
+    ]
+    assert not (tmp_path / "other" / "state").exists()
+
+
+def test_a_state_directory_in_use_is_not_restored_into(appliance, tmp_path):
+    appliance.run_ctl("backup", tmp_path / "backup")
+    state = appliance.folder / "state"
+    assert appliance.run_ctl("restore", tmp_path / "backup", status=1).splitlines() == [
+        f"{state} is not empty: stop the daemon, and move what is there away.",
+        "Nothing was restored.",
+    ]
+
+
+def test_a_folder_with_something_else_is_no_place_for_a_backup(appliance, tmp_path):
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "note.txt").write_text("keep me")
+    told = appliance.run_ctl("backup", tmp_path / "letters", status=1)
+    assert told == f"{tmp_path / 'letters'} is not empty and no backup of dorimportd.\n"
+    assert [each.name for each in (tmp_path / "letters").iterdir()] == ["note.txt"]
+
+
+def test_without_a_configuration_it_is_told_where_that_is(appliance, tmp_path):
+    appliance.run_ctl("backup", tmp_path / "backup")
+    restored = Restored(tmp_path / "other", tmp_path / "backup")
+    restored.config.unlink()
+    assert restored.run_ctl("restore", tmp_path / "backup", status=1).splitlines()[-1] == (
+        f"The configuration of the backup is in {tmp_path / 'backup' / 'configuration'}; put it in place first."
+    )
