@@ -72,8 +72,8 @@ def imported(store: Store, importer: Importer, delivery: Delivery, done: Rebuilt
     try:
         return importer.import_delivery(delivery.sequence)[1]
     except NotAccepted as refusal:
+        done.lost.append((delivery.sequence, cause_of(refusal)))
         reason = f"It cannot be read any more: {cause_of(refusal)}"
-        done.lost.append((delivery.sequence, reason))
         store.set_state(delivery.sequence, State.HELD, reason)
         return Outcome(State.HELD, reason=reason)
 

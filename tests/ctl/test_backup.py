@@ -25,9 +25,10 @@ class Restored(Appliance):
         shutil.copytree(backup / "configuration", folder)
 
 
-@pytest.fixture
-def appliance(tmp_path):
-    appliance = Appliance(tmp_path / "house")
+@pytest.fixture(scope="module")
+def appliance(tmp_path_factory):
+    """A running daemon that has imported one file and holds another."""
+    appliance = Appliance(tmp_path_factory.mktemp("backup") / "house")
     appliance.start()
     send(appliance, [("sales.csv", SALES), ("other.csv", b"Store;Receipt;Gross;Time\n1;2;3;4\n")])
     appliance.settle(2)
@@ -89,11 +90,12 @@ def test_an_earlier_backup_is_added_to_and_its_bytes_are_not_copied_again(applia
     appliance.run_ctl("backup", tmp_path / "backup")
     data = tmp_path / "backup" / "spool" / "accepted" / "000000" / "000000000001" / "data"
     there = data.stat()
-    send(appliance, [more(0)])
-    appliance.settle(3)
-    assert appliance.ctl("backup", tmp_path / "backup")["deliveries"] == 3
+    count = len(appliance.deliveries()) + 1
+    send(appliance, [more("late")])
+    appliance.settle(count)
+    assert appliance.ctl("backup", tmp_path / "backup")["deliveries"] == count
     assert (data.stat().st_ino, data.stat().st_mtime_ns) == (there.st_ino, there.st_mtime_ns)
-    assert "000000000003/data" in (tmp_path / "backup" / "manifest").read_text()
+    assert f"{count:012}/data" in (tmp_path / "backup" / "manifest").read_text()
 
 
 def test_secrets_in_a_backup_are_for_their_owner_alone(appliance, tmp_path):
@@ -142,6 +144,8 @@ def test_without_a_configuration_it_is_told_where_that_is(appliance, tmp_path):
     appliance.run_ctl("backup", tmp_path / "backup")
     restored = Restored(tmp_path / "other", tmp_path / "backup")
     restored.config.unlink()
-    assert restored.run_ctl("restore", tmp_path / "backup", status=1).splitlines()[-1] == (
-        f"The configuration of the backup is in {tmp_path / 'backup' / 'configuration'}; put it in place first."
-    )
+    place = tmp_path / "backup" / "configuration"
+    assert restored.run_ctl("restore", tmp_path / "backup", status=1).splitlines() == [
+        f"{restored.config}: cannot be read: No such file or directory",
+        f"The configuration of the backup is in {place}; put it in place first.",
+    ]
