@@ -62,7 +62,7 @@ def backup(desk: Desk, asked: argparse.Namespace) -> int:
         told = {"directory": str(asked.folder), "deliveries": count, "last_delivery": last}
         say_json({**told, "database": database, "problems": problems})
     else:
-        say(f"{asked.folder} is a backup of {count} deliveries, up to delivery {last}.")
+        say(f"{asked.folder} is a backup of everything up to delivery {last}.")
         if not has_database:
             say("The database is not in it: back up the PostgreSQL server by its own means.")
     complain(*problems)
@@ -160,7 +160,7 @@ def restore(desk: Desk, asked: argparse.Namespace) -> int:
     if asked.json:
         say_json({"directory": str(state), "deliveries": deliveries})
         return 0
-    say(f"{state} has the {deliveries} deliveries of the backup.")
+    say(f"{state} is filled from the backup. Deliveries: {deliveries}.")
     say(f"Its configuration is in {asked.folder / 'configuration'}: compare it with {desk.config.parent}.")
     if database is None or not database.exists():
         say("The database is not in it: restore the server's; an empty one fills itself from the spool.")

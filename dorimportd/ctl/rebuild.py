@@ -67,6 +67,6 @@ def tell(done: Rebuilt, url: str, as_json: bool) -> None:
         say_json({"deliveries": states, "unknown": done.unknown, "lost": lost})
         return
     counts = ", ".join(f"{count} {state}" for state, count in states.items())
-    say(f"{done.total} deliveries are in {url}: {counts}.")
+    say(f"Deliveries in {url}: {counts}.")
     if done.unknown:
-        say(f"Of {done.unknown} it was not known how they were read: they were, by the format as it is now.")
+        say(f"Read by the format as it is now, since it was not known how they were: {done.unknown}.")

@@ -128,16 +128,16 @@ def told_json(told: ToldRow | None, customer: str) -> dict[str, Any] | None:
 
 def verify_text(rebuilt: Rebuilt, findings: list[Finding], rows: WrongRows) -> str:
     """Counts, and what is wrong."""
-    lines = [f"{rebuilt.total} deliveries and {rows.transactions} transactions were compared."]
+    lines = [f"Deliveries read: {rebuilt.total}. Transactions compared: {rows.transactions}."]
     if rebuilt.unknown:
         lines.append(
-            f"Of {rebuilt.unknown} deliveries it is not known how they were read; "
-            "they were read by the format as it is now."
+            f"Deliveries of which it is not known how they were read: {rebuilt.unknown}. "
+            "They were read by the format as it is now."
         )
     lines += [f"delivery {each.delivery} {each.problem}" for each in findings]
     for kind, count in rows.counts.items():
         if count:
-            lines.append(f"{count} {SENTENCES[kind]}:")
+            lines.append(f"{SENTENCES[kind]}: {count}")
             lines += [f"    {row_text(each)}" for each in rows.first[kind]]
     if not findings and not rows.any:
         lines.append("Nothing is wrong.")

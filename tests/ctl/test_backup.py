@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ftplib
 import io
+import re
 import shutil
 import subprocess
 import threading
@@ -83,6 +84,55 @@ def test_a_backup_while_files_come_in_restores_to_the_same_export(appliance, tmp
         session.login("acme", PASSWORD)
         assert len(session.nlst()) == last
     assert restored.ctl("status")["host_keys"] == appliance.ctl("status")["host_keys"]
+    restored.end()
+
+
+def test_what_is_imported_meanwhile_is_no_false_alarm(appliance):
+    """Files with the same IDs, each with another total, and retries of what is there."""
+    before = len(appliance.deliveries())
+    changed = [SALES.replace(b"12.50", b"%d.50" % number) for number in range(40)]
+    stopped = threading.Event()
+
+    def go_on():
+        for number, content in enumerate(changed):
+            if not stopped.is_set():
+                send(appliance, [(f"changed-{number}.csv", content)])
+            if number % 10 == 9:
+                appliance.run_ctl("delivery", "retry", "1")
+
+    sender = threading.Thread(target=go_on)
+    sender.start()
+    try:
+        told = [appliance.ctl("verify") for _ in range(2)]
+    finally:
+        stopped.set()
+        sender.join()
+    for each in told:
+        assert each["findings"] == []
+        assert [each[kind]["count"] for kind in ("unexplained", "missing", "different")] == [0, 0, 0]
+    assert before < len(appliance.deliveries())
+
+
+def test_a_backup_of_a_server_s_database_has_all_but_that(tmp_path, postgresql_url):
+    appliance = Appliance(tmp_path / "house", postgresql_url())
+    appliance.start()
+    send(appliance, [("sales.csv", SALES)])
+    appliance.settle(1)
+    told = appliance.run_ctl("backup", tmp_path / "backup")
+    assert told.splitlines() == [
+        f"{tmp_path / 'backup'} is a backup of everything up to delivery 1.",
+        "The database is not in it: back up the PostgreSQL server by its own means.",
+    ]
+    appliance.end()
+
+    restored = Restored(tmp_path / "other", tmp_path / "backup")
+    url = postgresql_url()
+    restored.config.write_text(re.sub(r"(?m)^url = .*$", f'url = "{url}"', restored.config.read_text()))
+    told = restored.run_ctl("restore", tmp_path / "backup")
+    assert "an empty one fills itself from the spool" in told
+    restored.start()
+    restored.settle(1)
+    assert restored.transactions() == SOLD
     restored.end()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 
 from dorimportd.errors import HoldFile, NoSpace, StoreAway
@@ -19,6 +21,7 @@ from dorimportd.words import Channel, State
 
 FORMAT = 'location = "Store"\ntransaction_id = "ID"\ntotal = "Total"\ntime = "Time"\n'
 BY_STORE = FORMAT.replace('"ID"', '["Store", "ID"]')
+VOID = FORMAT + 'withdraw = { Total = "0" }\nmax_reject_percent = 100\n'
 NO_SUCH = FORMAT.replace('"Total"', '"Amount"')
 
 
@@ -48,9 +51,12 @@ class House:
     def run(self, sequence):
         return self.importer.import_delivery(sequence)[1]
 
-    def again(self, sequence):
+    def again(self, sequence, *, released=False):
         self.spool.outcomes.ask_again(sequence)
-        self.store.set_state(sequence, State.RECEIVED)
+        if released:
+            self.store.release(sequence)
+        else:
+            self.store.set_state(sequence, State.RECEIVED)
         return self.run(sequence)
 
     def rebuilt(self):
@@ -105,6 +111,34 @@ def test_the_rows_of_every_reading_are_in_a_rebuilt_store(house, small_windows):
     assert table(store)[0] == ("7/a", 1)
     assert len(table(store)) == 10
     assert (done.total, done.unknown, done.lost) == (1, 0, [])
+    store.close()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_after_any_history_the_rebuilt_store_is_the_same(house, seed):
+    """Overlapping files, imported late, retried and released, by formats that change."""
+    chance = Random(seed)
+    late = []
+    for _ in range(14):
+        house.read_by(chance.choice([FORMAT, BY_STORE, NO_SUCH, VOID]), chance.choice(["UTC", "Asia/Tokyo"]))
+        ids = chance.choices("abcdefgh", k=3)
+        late.append(house.send(*((id_, chance.choice(["1.00", "2.00", "0", "bad"])) for id_ in ids)))
+        if chance.random() < 0.7:
+            house.run(late.pop(chance.randrange(len(late))))
+        done = [each for each in house.store.deliveries() if each.outcome.state.final]
+        if done and chance.random() < 0.5:
+            one = chance.choice(done)
+            released = one.outcome.state is State.HELD and chance.random() < 0.5
+            house.again(one.sequence, released=released)
+    for sequence in late:
+        house.run(sequence)
+    store, done = house.rebuilt()
+    assert list(store.told("acme")) == list(house.store.told("acme"))
+    assert table(store)
+    assert [
+        store.delivery(each.sequence).outcome.reason for each in house.store.deliveries("acme", State.HELD)
+    ] == [each.outcome.reason for each in house.store.deliveries("acme", State.HELD)]
+    assert (done.total, done.unknown, done.lost) == (14, 0, [])
     store.close()
 
 
