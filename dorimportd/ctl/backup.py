@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from dorimportd.config.read import CUSTOMERS, FORMATS, KEYS
 from dorimportd.config.refer import URL_FILE, text_at
@@ -16,12 +17,14 @@ from dorimportd.ctl.diff import progress
 from dorimportd.errors import NotAccepted
 from dorimportd.report.lines import complain
 from dorimportd.toml import read_toml
+from dorimportd.words import State
 
 if TYPE_CHECKING:
     from dorimportd.pipeline.backup import BackupWriter
 
 SQLITE: Final = "sqlite:///"
 NOTHING: Final = "Nothing was restored."
+CLOCK: Final = timedelta(milliseconds=100)  # by which a file may look older than it is
 
 
 def add_arguments(words: Any) -> None:
@@ -43,7 +46,7 @@ def backup(desk: Desk, asked: argparse.Namespace) -> int:
     """Exit status 1 when a delivery is not as it was sent, or there can be no backup."""
     from dorimportd.pipeline.backup import DATABASE
 
-    spool, store = desk.spool, desk.store
+    spool, store, began = desk.spool, desk.store, datetime.now(UTC)
     with tempfile.TemporaryDirectory(prefix="backup-", dir=desk.state_directory) as beside:
         copy = Path(beside) / "dorimportd.db"
         has_database = store.copy_to(copy)
@@ -51,22 +54,23 @@ def backup(desk: Desk, asked: argparse.Namespace) -> int:
         with desk.as_caller():
             writer = opened(asked.folder)
             try:
+                done = put_everything(desk, writer, last, began)
                 if has_database:
+                    read_again(copy, done.touched)
                     writer.put(DATABASE, copy)
-                count, problems = put_everything(desk, writer, last)
                 writer.finish()
             finally:
                 writer.close()
     if asked.json:
         database = "sqlite" if has_database else None
-        told = {"directory": str(asked.folder), "deliveries": count, "last_delivery": last}
-        say_json({**told, "database": database, "problems": problems})
+        told = {"directory": str(asked.folder), "deliveries": done.deliveries, "last_delivery": last}
+        say_json({**told, "database": database, "problems": done.problems})
     else:
         say(f"{asked.folder} is a backup of everything up to delivery {last}.")
         if not has_database:
             say("The database is not in it: back up the PostgreSQL server by its own means.")
-    complain(*problems)
-    return PROBLEM if problems else 0
+    complain(*done.problems)
+    return PROBLEM if done.problems else 0
 
 
 def opened(folder: Path) -> BackupWriter:
@@ -79,15 +83,26 @@ def opened(folder: Path) -> BackupWriter:
         raise Stopped(str(error)) from error
 
 
-def put_everything(desk: Desk, writer: BackupWriter, last: int) -> tuple[int, list[str]]:
-    """How many deliveries there are, and a line about each that is not as it was sent."""
+class Done(NamedTuple):
+    """What is in a backup."""
+
+    deliveries: int
+    problems: list[str]  # a line about each delivery that is not as it was sent
+    touched: list[int]  # of which something was decided since it began
+
+
+def put_everything(desk: Desk, writer: BackupWriter, last: int, began: datetime) -> Done:
+    """Put in all but the database."""
     layout = desk.spool.layout
     problems: list[str] = []
+    touched: list[int] = []
     sequences = [each for each in desk.spool.sequences() if each <= last]
     with progress(len(sequences)) as step:
         for sequence in sequences:
             step()
             problems += put_delivery(desk, writer, sequence)
+            if desk.spool.outcomes.was_put_since(sequence, began - CLOCK):  # asked when it is copied
+                touched.append(sequence)
     for path in sorted(layout.formats.glob("*.toml")):
         writer.put(f"spool/{path.relative_to(layout.root)}", path)
     for path in layout.mail.glob("*/*/*.eml"):
@@ -97,7 +112,24 @@ def put_everything(desk: Desk, writer: BackupWriter, last: int) -> tuple[int, li
     writer.put_text("spool/sequence", f"{last:020}")
     for name, path in configuration(desk):
         writer.put(name, path)
-    return len(sequences), problems
+    return Done(len(sequences), problems, touched)
+
+
+def read_again(copy: Path, touched: list[int]) -> None:
+    """Have the deliveries that were imported again meanwhile be so in the *copy*, too, at its first start.
+
+    What was decided of them is in the backup, and the copy may be older than that.
+    """
+    from dorimportd.store.store import open_store
+
+    store = open_store(f"{SQLITE}{copy}")
+    try:
+        for sequence in touched:
+            row = store.delivery(sequence)
+            if row is not None and row.outcome.state.final:
+                store.set_state(sequence, State.RECEIVED)
+    finally:
+        store.close()
 
 
 def put_delivery(desk: Desk, writer: BackupWriter, sequence: int) -> Iterator[str]:

@@ -8,7 +8,8 @@
     configuration/             dorimportd.toml and all that belongs to it
     elsewhere/                 files to which it leads in other folders, by their whole path
 
-The database is copied before the spool: what came between them waits in the spool to be imported.
+The database is copied before the spool: what came between them waits in the spool to be imported, and what
+was decided between them is decided again, as it was, at the first start.
 A folder may get a newer backup.  What is there already is not written again: a delivery's bytes are not even
 read, since its envelope is written after them and never changes.
 """

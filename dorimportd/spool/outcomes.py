@@ -140,10 +140,11 @@ class Outcomes:
 
 
 def read_past(text: str) -> Past | None:
-    """What *text* says; None when a power cut left none of it or a part."""
+    """What *text* says; None when it says nothing whole, as after a power cut."""
     try:
         values = json.loads(text)
         readings = tuple(Reading(**each) for each in values["readings"])
-        return Past(State(values["state"]), values["reason"], readings)
+        past = Past(State(values["state"]), values["reason"], readings)
+        return past if readings or past.state is not State.IMPORTED else None
     except (ValueError, KeyError, TypeError):
         return None

@@ -10,7 +10,10 @@ import subprocess
 import threading
 
 import pytest
-from appliance import PASSWORD, SALES, SOLD, Appliance
+from appliance import FORMAT, PASSWORD, SALES, SOLD, Appliance
+
+from dorimportd.ctl.main import main
+from dorimportd.store.store import Store
 
 MANY = 30  # files that come in while the backup is made
 
@@ -111,6 +114,37 @@ def test_what_is_imported_meanwhile_is_no_false_alarm(appliance):
         assert each["findings"] == []
         assert [each[kind]["count"] for kind in ("unexplained", "missing", "different")] == [0, 0, 0]
     assert before < len(appliance.deliveries())
+
+
+def test_a_delivery_that_is_retried_meanwhile_is_in_the_backup_as_it_is_after_that(tmp_path, monkeypatch):
+    appliance = Appliance(tmp_path / "house")
+    appliance.start()
+    send(appliance, [("sales.csv", SALES)])
+    appliance.settle(1)
+    copy_to = Store.copy_to
+
+    def then_retried(store, path):
+        copied = copy_to(store, path)
+        (appliance.folder / "formats.d" / "plain.toml").write_text(
+            FORMAT.replace('"Receipt"', '["Store", "Receipt"]')
+        )
+        appliance.run_ctl("reload")
+        appliance.run_ctl("delivery", "retry", "1")
+        appliance.settle(1)
+        return copied
+
+    monkeypatch.setattr(Store, "copy_to", then_retried)
+    assert main(["--config", str(appliance.config), "backup", str(tmp_path / "backup")]) == 0
+    known = appliance.run_ctl("transactions", "--customer", "acme", "--csv")
+    assert known.count("0007/A-1") == 1
+    appliance.end()
+
+    restored = Restored(tmp_path / "other", tmp_path / "backup")
+    restored.run_ctl("restore", tmp_path / "backup")
+    restored.start()
+    restored.settle(1)
+    assert restored.run_ctl("transactions", "--customer", "acme", "--csv") == known
+    restored.end()
 
 
 def test_a_backup_of_a_server_s_database_has_all_but_that(tmp_path, postgresql_url):

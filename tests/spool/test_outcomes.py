@@ -14,6 +14,9 @@ BERLIN = Reading("tills@0123456789ab", "Europe/Berlin", "EUR", "2026-07-14", rel
 LONDON = Reading("tills@0123456789ab", "Europe/London", "GBP", None, released=True)
 
 
+NO_READING = b'{"state": "imported", "reason": null, "readings": []}'
+
+
 @pytest.fixture
 def outcomes(tmp_path):
     layout = Layout(tmp_path)
@@ -34,7 +37,15 @@ def test_an_outcome_is_read_as_it_was_written(outcomes):
 
 def test_an_outcome_that_is_missing_or_was_cut_by_a_power_cut_is_not_known(outcomes):
     assert outcomes.past(17) is None
-    for left in (b"", b'{"state": "imp', b"\0\0\0\0", b"\xff", b"[]", b'{"state": "lost", "readings": []}'):
+    for left in (
+        b"",
+        b'{"state": "imp',
+        b"\0\0\0\0",
+        b"\xff",
+        b"[]",
+        b'{"state": "lost", "readings": []}',
+        NO_READING,
+    ):
         text_of(outcomes).write_bytes(left)
         assert outcomes.past(17) is None, left
 
