@@ -129,26 +129,33 @@ class Importer:
             plans = [(history.plan(each), each.released) for each in past.readings]
             last = None if held else plans.pop()
             for plan, released in plans:
-                self._store.set_state(sequence, State.RECEIVED)  # lest it go on where another one ended
-                run = self._store.importing(sequence, plan.tag)
-                for window in self._windows(delivery, plan, Sampler(), released=released):
-                    run.write(window.transactions, window.rejects, window.rows, window.further)
-                    window.clear()
-            if plans or held:
-                self._store.set_state(sequence, State.RECEIVED)
+                self._put_rows(delivery, plan, released=released)
             if last is not None:
-                return self._import(delivery, last[0], released=last[1], anew=False).outcome
+                plan, released = last
+                row = self._import(delivery, plan, released=released, anew=False, resume=not plans)
+                return row.outcome
             reason = past.reason or ""
         except HoldFile as fault:
-            self._store.set_state(sequence, State.RECEIVED)
             reason = str(fault)
+        if past.readings:
+            run = self._store.importing(sequence, past.readings[-1].format, resume=False)
+            return run.hold(reason).outcome
         self._store.set_state(sequence, State.HELD, reason)
         return Outcome(State.HELD, reason=reason)
 
-    def _import(self, delivery: Delivery, plan: Plan, *, released: bool, anew: bool = True) -> DeliveryRow:
+    def _put_rows(self, delivery: Delivery, plan: Plan, *, released: bool) -> None:
+        """All that it tells by *plan*, without an outcome.  Raises HoldFile."""
+        run = self._store.importing(delivery.sequence, plan.tag, resume=False)
+        for window in self._windows(delivery, plan, Sampler(), released=released):
+            run.write(window.transactions, window.rejects, window.rows, window.further)
+            window.clear()
+
+    def _import(
+        self, delivery: Delivery, plan: Plan, *, released: bool, anew: bool = True, resume: bool = True
+    ) -> DeliveryRow:
         """Unless it is done *anew* the delivery was judged, and how it is read is kept already."""
-        envelope = delivery.envelope
-        run = self._store.importing(delivery.sequence, plan.tag, whole_days=plan.format.whole_days)
+        envelope, whole_days = delivery.envelope, plan.format.whole_days
+        run = self._store.importing(delivery.sequence, plan.tag, whole_days=whole_days, resume=resume)
         earlier = self._store.earlier_same_bytes(envelope.customer, envelope.sha256, delivery.sequence)
         sampler = Sampler()
         windows = self._windows(delivery, plan, sampler, released=released)

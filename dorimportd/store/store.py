@@ -152,15 +152,16 @@ class Store:
         with self._database.using():
             return deliveries.queue(self._database)
 
-    def importing(self, sequence: int, format: str, *, whole_days: bool = False) -> Run:
+    def importing(self, sequence: int, format: str, *, whole_days: bool = False, resume: bool = True) -> Run:
         """An attempt to import a waiting delivery by *format*, NAME@DIGEST.
 
         *whole_days* says that it tells all sales of each location and day of which it tells any; its
-        outcome then has those of older deliveries that it does not tell.
+        outcome then has those of older deliveries that it does not tell.  Unless it may *resume* it begins
+        anew, also where an earlier attempt by this format was not ended.
         Raises LookupError when there is no such delivery, NotWaiting when it has its outcome.
         """
         with self._database.using():
-            return imports.begin(self._database, sequence, format, whole_days=whole_days)
+            return imports.begin(self._database, sequence, format, whole_days=whole_days, resume=resume)
 
     def samples(self, customer: str, format: str, before: int) -> list[Sample]:
         """What the last files of *customer* in *format*, a name without digest, were like; newest first.

@@ -155,6 +155,23 @@ def test_a_held_delivery_whose_rows_are_in_the_table_is_so_in_a_rebuilt_store(ho
     store.close()
 
 
+def test_a_delivery_of_several_readings_that_fails_is_counted_as_tried(house, monkeypatch):
+    sequence = house.send(("a", "1.00"))
+    house.run(sequence)
+    house.read_by(BY_STORE)
+    house.again(sequence)
+    store = open_new_store(f"sqlite:///{house.folder}/other.db")
+    store.register([house.spool.delivery(sequence)])
+    importer = Importer(house.spool, store, lambda envelope: house.plan, history=house.history)
+    monkeypatch.setattr("dorimportd.store.imports.Run.finish", lost)
+    for _ in range(2):
+        with pytest.raises(StoreAway):
+            importer.import_delivery(sequence)
+        store.set_state(sequence, State.FAILED, "gone")
+    assert store.delivery(sequence).tries == 2
+    store.close()
+
+
 def test_an_import_that_a_crash_ended_goes_on_by_the_format_with_which_it_began(
     house, small_windows, monkeypatch
 ):
