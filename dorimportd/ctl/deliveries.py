@@ -193,6 +193,7 @@ def retry(desk: Desk, asked: argparse.Namespace) -> int:
     told = known(desk, asked.sequence)
     if told["state"] == State.RECEIVED:
         raise Stopped(f"Delivery {asked.sequence} is not imported yet; it will be, by itself.")
+    desk.spool.outcomes.ask_again(asked.sequence)
     desk.store.set_state(asked.sequence, State.RECEIVED)
     return tell_import(desk, asked, "again")
 
@@ -201,6 +202,8 @@ def release(desk: Desk, asked: argparse.Namespace) -> int:
     """Have a held one imported whatever speaks against it; exit status 1 when it is not held."""
     told = known(desk, asked.sequence)
     try:
+        if told["state"] == State.HELD:
+            desk.spool.outcomes.ask_again(asked.sequence)
         desk.store.release(asked.sequence)
     except (LookupError, NotWaiting) as error:
         raise Stopped(

@@ -22,8 +22,10 @@ from dorimportd.config.settings import BadConfig, Customer, Settings
 from dorimportd.toml import BadToml
 
 if TYPE_CHECKING:
+    from dorimportd.pipeline.importer import Plan
     from dorimportd.spool.spool import Spool
     from dorimportd.store.store import Store
+    from dorimportd.words import Envelope
 
 CONFIG: Final = Path("/etc/dorimportd/dorimportd.toml")
 SOCKET: Final = "control.sock"  # in the state directory
@@ -105,6 +107,12 @@ class Desk:
 
         self.become_owner()
         return open_store(self.settings.database_url)
+
+    def plan_now(self, envelope: Envelope) -> Plan:
+        """How the delivery would be read by the configuration as it is.  Raises HoldFile."""
+        from dorimportd.pipeline.planning import plan_for
+
+        return plan_for(envelope, self.settings.customer(envelope.customer))
 
     def become_owner(self) -> None:
         """Be the user whose state folder it is, when we are root: what we make there the daemon must read.

@@ -14,15 +14,19 @@ from typing import Final
 
 import dorimportd
 from dorimportd.ctl import (
+    backup,
     check,
     customer,
     deliveries,
     formats,
     importing,
     manual,
+    rebuild,
     reload,
     status,
     transactions,
+    verify,
+    why,
 )
 from dorimportd.ctl.desk import CONFIG, PROBLEM, Desk, Stopped
 from dorimportd.errors import NotAccepted, SpoolUnusable, StoreAway, StoreUnusable
@@ -31,7 +35,10 @@ from dorimportd.report.lines import complain
 Command = Callable[[Desk, argparse.Namespace], int]
 
 # In the order of `dorimportctl --help`.
-WORDS: Final = (check, reload, status, customer, formats, importing, deliveries, transactions, manual)
+WORDS: Final = (
+    *(check, reload, status, customer, formats, importing, deliveries, transactions, why),
+    *(verify, rebuild, backup, manual),
+)
 
 
 def arguments() -> argparse.ArgumentParser:

@@ -21,10 +21,11 @@ from dorimportd.daemon.listening import Listeners
 from dorimportd.daemon.reload import CurrentSettings, Reload, addresses
 from dorimportd.daemon.supervise import Supervisor
 from dorimportd.daemon.workers import ThreadWorkers
-from dorimportd.errors import HoldFile, StoreAway
+from dorimportd.errors import StoreAway
 from dorimportd.events import DaemonStarted, DeliveryAccepted, Event, SettingsWarning, SpoolRecovered, Tell
-from dorimportd.parse.batch import Defaults
+from dorimportd.pipeline.history import History
 from dorimportd.pipeline.importer import Importer, Plan
+from dorimportd.pipeline.planning import plan_for
 from dorimportd.pipeline.turns import Turns
 from dorimportd.receive.ftp.control import ftp_factory
 from dorimportd.receive.house import House
@@ -215,9 +216,11 @@ class Appliance:
         return first if first is not None else open_store(self.current().database_url)
 
     def _importer(self, store: Store, stopping: Callable[[], bool]) -> Importer:
-        return Importer(
-            self.spool, store, lambda envelope: plan_for(envelope, self.current()), stopping=stopping
-        )
+        def plan(envelope: Envelope) -> Plan:
+            return plan_for(envelope, self.current().customer(envelope.customer))
+
+        history = History(self.spool.outcomes)
+        return Importer(self.spool, store, plan, history=history, stopping=stopping)
 
     def _contexts(self, settings: Settings) -> TlsContexts:
         return load_or_make_tls(settings, settings.state_directory / "keys", self.tell)
@@ -284,23 +287,6 @@ async def wait_for(result: Any) -> None:
 def room_of(settings: Settings) -> Room:
     """How much an upload may take."""
     return Room(settings.limits.file_size, settings.limits.free_space)
-
-
-def plan_for(envelope: Envelope, settings: Settings) -> Plan:
-    """How a delivery is to be read.  Raises HoldFile when the configuration does not say."""
-    customer = settings.customer(envelope.customer)
-    if customer is None:
-        raise HoldFile(f"There is no customer {envelope.customer!r} any more.")
-    named = customer.format_for(envelope.name)
-    if named is None:
-        raise HoldFile(
-            f"The customer {customer.name!r} has no format for a file of this name; "
-            "set one in the customer's file, then retry."
-        )
-    tag = f"{named.name}@{named.format.digest}"
-    return Plan(
-        tag, named.format, Defaults(customer.timezone, customer.currency, envelope.received_at.date())
-    )
 
 
 def import_threads(settings: Settings) -> int:

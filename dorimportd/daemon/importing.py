@@ -307,13 +307,13 @@ class ImportService(Service):
 
     def _count_try(self, sequence: int, reason: str) -> int:
         """On a worker thread: how often it was tried, this time with it."""
-        assert self._store is not None
+        assert self._store is not None and self._importer is not None
         self._store.set_state(sequence, State.FAILED, reason)
         row = self._store.delivery(sequence)
         assert row is not None
         if row.tries >= MOST_TRIES:
             reason = f"Importing it failed {row.tries} times, by a fault of dorimportd: {reason}"
-            self._store.set_state(sequence, State.HELD, reason)
+            self._importer.hold(sequence, reason)
         return row.tries
 
     def _try_again(self, turn: Turn) -> None:

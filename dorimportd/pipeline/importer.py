@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from dorimportd.errors import HoldFile, Interrupted, NotWaiting
 from dorimportd.parse.batch import Defaults
@@ -18,12 +19,16 @@ from dorimportd.parse.read import read
 from dorimportd.pipeline.drift import drift
 from dorimportd.pipeline.sampling import Sampler, thinned
 from dorimportd.pipeline.window import Shelf, Window
+from dorimportd.spool.outcomes import Past
 from dorimportd.spool.spool import Spool
 from dorimportd.store.deliveries import DeliveryRow
 from dorimportd.store.imports import Run
 from dorimportd.store.samples import Sample
 from dorimportd.store.store import Store
 from dorimportd.words import Delivery, Envelope, Outcome, State
+
+if TYPE_CHECKING:
+    from dorimportd.pipeline.history import History
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,8 @@ class Plan:
 class Importer:
     """Imports deliveries; may be called from several threads at once.
 
-    *plan* says by which format a delivery is read at this moment, or raises HoldFile.
+    *plan* says by which format a delivery is read at this moment, or raises HoldFile.  *history* keeps how
+    each was read; without it nothing is kept, and none is read as it was.
     """
 
     def __init__(
@@ -52,8 +58,10 @@ class Importer:
         store: Store,
         plan: Callable[[Envelope], Plan],
         *,
+        history: History | None = None,
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._history = history
         self._spool = spool
         self._store = store
         self._plan = plan
@@ -70,16 +78,62 @@ class Importer:
         if row is None or row.outcome.state.final:
             raise NotWaiting
         delivery = self._spool.delivery(sequence)
+        past = None if self._history is None else self._history.past(sequence)
+        if self._history is not None and past is not None and past.state.final:
+            return delivery, self._import_as_before(delivery, past, self._history)
         try:
             plan = self._plan(delivery.envelope)
         except HoldFile as reason:
-            self._store.set_state(sequence, State.HELD, str(reason))
-            return delivery, Outcome(State.HELD, reason=str(reason))
+            return delivery, self.hold(sequence, str(reason))
         return delivery, self._import(delivery, plan, released=row.released).outcome
 
-    def _import(self, delivery: Delivery, plan: Plan, *, released: bool) -> DeliveryRow:
-        envelope = delivery.envelope
-        run = self._store.importing(delivery.sequence, plan.tag, whole_days=plan.format.whole_days)
+    def hold(self, sequence: int, reason: str) -> Outcome:
+        """Let a delivery that waits to be imported wait for a person.
+
+        Raises NotWaiting when it has its outcome, StoreAway.
+        """
+        if self._history is not None:
+            self._history.held(sequence, reason)
+        self._store.set_state(sequence, State.HELD, reason)
+        return Outcome(State.HELD, reason=reason)
+
+    def _import_as_before(self, delivery: Delivery, past: Past, history: History) -> Outcome:
+        """Put in the rows of every reading, the last one with the outcome.
+
+        Those before it leave the delivery waiting, so that a crash between them does not end it half done.
+        """
+        sequence, held = delivery.sequence, past.state is State.HELD
+        try:
+            plans = [(history.plan(each), each.released) for each in past.readings]
+            last = None if held else plans.pop()
+            for plan, released in plans:
+                self._put_rows(delivery, plan, released=released)
+            if last is not None:
+                plan, released = last
+                row = self._import(delivery, plan, released=released, anew=False, resume=not plans)
+                return row.outcome
+            reason = past.reason or ""
+        except HoldFile as fault:
+            reason = str(fault)
+        if past.readings:
+            run = self._store.importing(sequence, past.readings[-1].format, resume=False)
+            return run.hold(reason).outcome
+        self._store.set_state(sequence, State.HELD, reason)
+        return Outcome(State.HELD, reason=reason)
+
+    def _put_rows(self, delivery: Delivery, plan: Plan, *, released: bool) -> None:
+        """All that it tells by *plan*, without an outcome.  Raises HoldFile."""
+        run = self._store.importing(delivery.sequence, plan.tag, resume=False)
+        for window in self._windows(delivery, plan, Sampler(), released=released):
+            run.write(window.transactions, window.rejects, window.rows, window.further)
+            window.clear()
+
+    def _import(
+        self, delivery: Delivery, plan: Plan, *, released: bool, anew: bool = True, resume: bool = True
+    ) -> DeliveryRow:
+        """Unless it is done *anew* the delivery was judged, and how it is read is kept already."""
+        envelope, whole_days = delivery.envelope, plan.format.whole_days
+        run = self._store.importing(delivery.sequence, plan.tag, whole_days=whole_days, resume=resume)
         earlier = self._store.earlier_same_bytes(envelope.customer, envelope.sha256, delivery.sequence)
         sampler = Sampler()
         windows = self._windows(delivery, plan, sampler, released=released)
@@ -92,10 +146,14 @@ class Importer:
                         shelf.put(each)
                         each.clear()
                 only = None
-            judged = released or run.resume_at > 0  # before the first row of it was written
+            judged = released or not anew or run.resume_at > 0  # before the first row of it was written
             run.sample = self._compared(delivery, plan, sampler, judged=judged)
         except HoldFile as reason:
+            if self._history is not None and anew:
+                self._history.held(delivery.sequence, str(reason))
             return run.hold(str(reason), reason.rejects)
+        if self._history is not None and anew:
+            self._history.imported(delivery.sequence, plan, released=released)
         if only is not None:
             return run.finish(only.transactions, only.rejects, only.rows, earlier, only.further)
         if shelf.is_whole:

@@ -4,7 +4,8 @@ version                          the layout's number
 lock                             held by the daemon that works here
 sequence                         the last sequence taken
 incoming/CUSTOMER/TOKEN/         an upload: data, upload (its note)
-accepted/000000/000000000017/    a delivery: data, upload, envelope; a thousand to a folder
+accepted/000000/000000000017/    a delivery: data, upload, envelope, outcome; a thousand to a folder
+formats/DIGEST.toml              each format that ever read a delivery
 roots/CUSTOMER/NAME              what the customer sees under NAME: a link whose text is a delivery
 mail/ab/DIGEST/TOKEN.eml         a message as it came, TOKEN.json its note; DIGEST of its Message-ID
 """
@@ -45,6 +46,10 @@ class Layout:
     @property
     def accepted(self) -> Path:
         return self.root / "accepted"
+
+    @property
+    def formats(self) -> Path:
+        return self.root / "formats"
 
     @property
     def roots(self) -> Path:

@@ -21,6 +21,7 @@ from dorimportd.spool.durable import make_folder, sync_file
 from dorimportd.spool.layout import PER_FOLDER, VERSION, Layout, token
 from dorimportd.spool.mail import KeptMail, MailUpload, copies
 from dorimportd.spool.names import check_name, final_name
+from dorimportd.spool.outcomes import Outcomes
 from dorimportd.spool.roots import Entry, Roots
 from dorimportd.spool.upload import Note, Room, Upload, because, is_whole, remove_unclaimed, resumable_size
 from dorimportd.words import Channel, Delivery
@@ -41,6 +42,7 @@ class Spool:
         self.room = room
         self.sequence = Sequence(self.layout)
         self.roots = Roots(self.layout)
+        self.outcomes = Outcomes(self.layout)
         self._open: dict[Path, Upload] = {}
         self._lock = threading.Lock()
         self._held: IO[str] | None = None

@@ -18,8 +18,19 @@ from __future__ import annotations
 
 from dorimportd.store.deliveries import DeliveryRow, Waiting
 from dorimportd.store.imports import Run
-from dorimportd.store.sales import SalesRow
+from dorimportd.store.sales import SalesRow, ToldRow
 from dorimportd.store.samples import Sample, Shown
-from dorimportd.store.store import Store, open_store
+from dorimportd.store.store import Store, open_new_store, open_store
 
-__all__ = ["DeliveryRow", "Run", "SalesRow", "Sample", "Shown", "Store", "Waiting", "open_store"]
+__all__ = [
+    "DeliveryRow",
+    "Run",
+    "SalesRow",
+    "Sample",
+    "Shown",
+    "Store",
+    "ToldRow",
+    "Waiting",
+    "open_new_store",
+    "open_store",
+]

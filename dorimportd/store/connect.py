@@ -12,6 +12,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from pathlib import Path
 from threading import Lock
 from typing import Any, ClassVar, Final
 from weakref import WeakSet
@@ -119,6 +120,10 @@ class Connected(Database, ABC):
     @abstractmethod
     def back_up(self, name: str) -> None:
         """Keep a copy of the whole database that *name* tells from others, where that is ours to do."""
+
+    @abstractmethod
+    def copy_to(self, path: Path) -> bool:
+        """Make *path* a copy of the whole database, durably, where that is ours to do; whether it is."""
 
     @abstractmethod
     def _rows(self, connection: Any, statement: str, params: Iterable[Any]) -> Iterator[tuple[Any, ...]]:

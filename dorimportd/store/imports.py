@@ -167,7 +167,7 @@ class Run:
         return row
 
 
-def begin(database: Connected, sequence: int, format: str, *, whole_days: bool) -> Run:
+def begin(database: Connected, sequence: int, format: str, *, whole_days: bool, resume: bool) -> Run:
     """An attempt at delivery *sequence*.
 
     Raises LookupError when there is no such delivery, NotWaiting when it has its outcome.
@@ -177,7 +177,7 @@ def begin(database: Connected, sequence: int, format: str, *, whole_days: bool) 
         raise LookupError(f"there is no delivery {sequence}")
     if row.outcome.state not in WAITING:
         raise NotWaiting(f"delivery {sequence} has its outcome already")
-    resumable = row.windows > 0 and row.outcome.format == format
+    resumable = resume and row.windows > 0 and row.outcome.format == format
     if not resumable and (row.windows > 0 or row.outcome.counts != Counts()):
         with database.writing():
             row = start_again(database, sequence, WAITING)

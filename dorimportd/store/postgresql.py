@@ -7,6 +7,7 @@ and 16.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
@@ -89,6 +90,9 @@ class Postgresql(Connected, PostgresqlDatabase):
 
     def back_up(self, name: str) -> None:
         """Nothing: a server is backed up by those who run it."""
+
+    def copy_to(self, path: Path) -> bool:
+        return False
 
     def is_passing(self, fault: Exception) -> bool:
         # Gone, shutting down, too many connections, disk full (OperationalError); read-only

@@ -11,8 +11,8 @@ from peewee import Query, fn
 
 from dorimportd.store.connect import Connected
 from dorimportd.store.deliveries import microseconds
-from dorimportd.store.models import Customers, Sales
-from dorimportd.words import Amount, instant
+from dorimportd.store.models import STAGED_COLUMNS, Customers, Sales
+from dorimportd.words import Amount, Transaction, instant
 
 SECOND: Final = 1_000_000  # microseconds
 
@@ -27,6 +27,13 @@ class SalesRow(NamedTuple):
     currency: str
     occurred_at: str  # 2026-07-14T16:52:38Z
     local_time: str  # 2026-07-14T18:52:38
+    delivery: int
+
+
+class ToldRow(NamedTuple):
+    """What the table says of a transaction, and by which delivery."""
+
+    transaction: Transaction
     delivery: int
 
 
@@ -46,6 +53,14 @@ def transaction(database: Connected, customer: str, transaction_id: str) -> tupl
     for row in query.tuples().execute(database):
         return sales_row(customer, *row[:-1]), row[-1]
     return None
+
+
+def everything(database: Connected, customer: str) -> Iterator[ToldRow]:
+    columns = [getattr(Sales, name) for name in STAGED_COLUMNS]
+    number = Customers.select(Customers.id).where(Customers.name == customer)
+    query = Sales.select(*columns, Sales.sequence).where(Sales.customer == number)
+    rows = database.stream(query.order_by(Sales.transaction_id))
+    return (ToldRow(Transaction._make(row[:-1]), row[-1]) for row in rows)
 
 
 def known(database: Connected, customer: str, transaction_ids: Sequence[str], before: int) -> int:

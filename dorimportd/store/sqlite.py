@@ -111,15 +111,19 @@ class Sqlite(Connected, SqliteDatabase):
         unfinished = self.path.with_name(f"{copy.name}.{os.getpid()}.part")
         try:
             unfinished.unlink(missing_ok=True)
-            with self.using():
-                self.sql("VACUUM INTO ?", [str(unfinished)])
-            sync(unfinished)
+            self.copy_to(unfinished)
             unfinished.replace(copy)
             sync(copy.parent)
         except OSError as fault:
             raise StoreAway(f"The database could not be copied to {copy}: {fault}") from fault
         finally:
             unfinished.unlink(missing_ok=True)
+
+    def copy_to(self, path: Path) -> bool:
+        with self.using():
+            self.sql("VACUUM INTO ?", [str(path)])
+        sync(path)
+        return True
 
     def is_passing(self, fault: Exception) -> bool:
         # Locked, disk full, I/O error, too many open files; but SQLITE_ERROR is about our SQL.

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
 
 from dorimportd.errors import StoreUnusable
 from dorimportd.store import deliveries, imports, sales, samples
 from dorimportd.store.connect import Connected
 from dorimportd.store.deliveries import DeliveryRow, Waiting
 from dorimportd.store.imports import Run
-from dorimportd.store.migrations import migrate
+from dorimportd.store.migrations import migrate, table_names
 from dorimportd.store.postgresql import open_postgresql, without_password
-from dorimportd.store.sales import SalesRow
+from dorimportd.store.sales import SalesRow, ToldRow
 from dorimportd.store.samples import Sample
 from dorimportd.store.sqlite import open_sqlite
 from dorimportd.words import Delivery, Reject, State
@@ -33,6 +34,22 @@ def open_store(url: str) -> Store:
     """
     database = connected(url)
     try:
+        migrate(database)
+    except BaseException:
+        database.close_all()
+        raise
+    return Store(database)
+
+
+def open_new_store(url: str) -> Store:
+    """The store at *url*, in a database that was empty until now.
+
+    Raises StoreUnusable when it is not, and what `open_store` raises.
+    """
+    database = connected(url)
+    try:
+        if table_names(database):
+            raise StoreUnusable(f"The database {database.url_shown} is not empty; give an empty one.")
         migrate(database)
     except BaseException:
         database.close_all()
@@ -135,15 +152,16 @@ class Store:
         with self._database.using():
             return deliveries.queue(self._database)
 
-    def importing(self, sequence: int, format: str, *, whole_days: bool = False) -> Run:
+    def importing(self, sequence: int, format: str, *, whole_days: bool = False, resume: bool = True) -> Run:
         """An attempt to import a waiting delivery by *format*, NAME@DIGEST.
 
         *whole_days* says that it tells all sales of each location and day of which it tells any; its
-        outcome then has those of older deliveries that it does not tell.
+        outcome then has those of older deliveries that it does not tell.  Unless it may *resume* it begins
+        anew, also where an earlier attempt by this format was not ended.
         Raises LookupError when there is no such delivery, NotWaiting when it has its outcome.
         """
         with self._database.using():
-            return imports.begin(self._database, sequence, format, whole_days=whole_days)
+            return imports.begin(self._database, sequence, format, whole_days=whole_days, resume=resume)
 
     def samples(self, customer: str, format: str, before: int) -> list[Sample]:
         """What the last files of *customer* in *format*, a name without digest, were like; newest first.
@@ -171,6 +189,20 @@ class Store:
         """One transaction, and the line of its delivery that told it."""
         with self._database.using():
             return sales.transaction(self._database, customer, transaction_id)
+
+    def told(self, customer: str) -> Iterator[ToldRow]:
+        """All that is known of the transactions of *customer*, by ID; those that are withdrawn, too.
+
+        As at one instant and in bounded memory, however slowly they are read.
+        """
+        return sales.everything(self._database, customer)
+
+    def copy_to(self, path: Path) -> bool:
+        """Make *path* a copy of the whole database, as at one instant; on return it is on the disk.
+
+        False, and nothing is made, where the database is a server's.  Raises StoreAway.
+        """
+        return self._database.copy_to(path)
 
     def transaction_counts(self) -> dict[str, int]:
         """How many transactions each customer has, without those withdrawn; nothing is counted for it."""

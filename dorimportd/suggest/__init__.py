@@ -11,7 +11,6 @@
     readings.py   how their values may be read
     wording.py    what tills call refunds, and rows that are no sales
     decide*.py    what each key of a format should say, and what the samples leave open
-    toml_text.py  values as TOML writes them
     suggestion.py the format from samples, doubts said, tried on them
 
 Nothing is guessed in silence: what the samples cannot decide is a question.  It blocks, and runs

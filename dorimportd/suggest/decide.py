@@ -24,7 +24,7 @@ from dorimportd.suggest.decide_time import find_times, find_zone
 from dorimportd.suggest.decide_total import find_control, find_total
 from dorimportd.suggest.layout import Layout
 from dorimportd.suggest.roles import IDENTITY, LOCATION, best, rivals, score
-from dorimportd.suggest.toml_text import quoted, table
+from dorimportd.toml.text import quoted, table
 
 # What stands before a code so that a spreadsheet leaves it as it is, 'CODE or ="CODE", and what finds it.
 GUARD: Final = re.compile("=\"|'")

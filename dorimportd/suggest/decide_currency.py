@@ -12,7 +12,7 @@ from dorimportd.parse.values import CURRENCY
 from dorimportd.suggest.clues import Column, Finding, told
 from dorimportd.suggest.readings import currency_in, currency_of_name
 from dorimportd.suggest.roles import CURRENCY_NAMES, best
-from dorimportd.suggest.toml_text import quoted, table
+from dorimportd.toml.text import quoted, table
 
 # Signs of one currency each: not $, not kr.
 SIGNS: Final = {"€": "EUR", "£": "GBP", "₹": "INR", "zł": "PLN", "Kč": "CZK"}

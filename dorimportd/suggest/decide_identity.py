@@ -12,7 +12,7 @@ from dorimportd.suggest.decide_items import Whole
 from dorimportd.suggest.decide_total import HALF_A_CENT, Totalled
 from dorimportd.suggest.layout import Layout
 from dorimportd.suggest.roles import IDENTITY, best, points, rivals, score
-from dorimportd.suggest.toml_text import quoted, table
+from dorimportd.toml.text import quoted, table
 
 # A column that rather tells of one line item than of a whole sale.
 LINE_ITEM: Final = points(

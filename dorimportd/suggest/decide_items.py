@@ -16,8 +16,8 @@ from dorimportd.suggest.clues import Column, Finding, by_row
 from dorimportd.suggest.layout import Layout
 from dorimportd.suggest.readings import amount_choices
 from dorimportd.suggest.roles import IDENTITY, TOTAL, Words, best, points
-from dorimportd.suggest.toml_text import quoted, table
 from dorimportd.suggest.wording import NO_SALE, REFUND
+from dorimportd.toml.text import quoted, table
 
 KINDS: Final = 8  # that a column tells, at most
 

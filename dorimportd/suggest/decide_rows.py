@@ -15,7 +15,6 @@ from dorimportd.suggest.decide_items import Whole
 from dorimportd.suggest.decide_total import QUANTITY, Totalled, Units, tells_amounts
 from dorimportd.suggest.readings import amount_choices
 from dorimportd.suggest.roles import IDENTITY, best
-from dorimportd.suggest.toml_text import one_or_list, quoted, table
 from dorimportd.suggest.wording import (
     GOOD_SALE,
     NO,
@@ -30,6 +29,7 @@ from dorimportd.suggest.wording import (
     STATE_OF_PAYMENT,
     VOIDED,
 )
+from dorimportd.toml.text import one_or_list, quoted, table
 
 KINDS_OF_ROW: Final = 20  # that a column tells, at most
 KINDS_LISTED: Final = 5  # in a condition; for more it says that something stands there

@@ -11,7 +11,7 @@ from dorimportd.parse.zone import zone_of
 from dorimportd.suggest.clues import Column, Finding, told, which
 from dorimportd.suggest.readings import Choice, clock_choices, disputed, has_clock, time_choices, with_clock
 from dorimportd.suggest.roles import TIME, best, rivals
-from dorimportd.suggest.toml_text import quoted, table
+from dorimportd.toml.text import quoted, table
 
 # A zone in a name, and the offset in "UTC+2", which makes it another zone; a time with its own offset.
 UTC: Final = re.compile(r"(?<![^\W_])(?:utc|gmt)(?![^\W_])( ?[-+] ?[0-9]+)?", re.IGNORECASE)

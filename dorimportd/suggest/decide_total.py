@@ -25,8 +25,8 @@ from dorimportd.suggest.readings import (
     disputed,
 )
 from dorimportd.suggest.roles import TOTAL, best, points, rivals, score
-from dorimportd.suggest.toml_text import quoted, table
 from dorimportd.suggest.wording import NO
+from dorimportd.toml.text import quoted, table
 
 # Currencies with three decimal places (ISO 4217), where "1.250" is hardly a thousand; and without any.
 THREE_PLACES: Final = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})

@@ -14,7 +14,7 @@ from dorimportd.parse.rows import Dialect
 from dorimportd.suggest.body import Body, Trailer, body_of, columns_of, doubles_in, numbered
 from dorimportd.suggest.clues import Column, Finding, dialect_of, encoding_of, opening_of
 from dorimportd.suggest.roles import IDENTITY, LOCATION, TIME, TOTAL, score
-from dorimportd.suggest.toml_text import quoted, table
+from dorimportd.toml.text import quoted, table
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ line that leads to its place:
     document.py  text -> values that know their place, or the error of syntax
     scanner.py   where each key begins
     check.py     values -> a model, or everything that is wrong with them
+    text.py      values -> TOML
 
 It knows no key of ours, and reads no file: it is handed text and the name to call it by.
 """
