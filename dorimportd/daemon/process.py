@@ -6,6 +6,7 @@ import gc
 import signal
 import sys
 from collections.abc import Callable
+from types import FrameType
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred
@@ -51,11 +52,13 @@ class Process:
         self._status = 0
         self._reloading = False
         self._wanted = False  # a reload, since the last one began to read
+        self._told_to_stop = False
 
     def run(self) -> int:
         """The exit status, when it has stopped."""
         spare_the_reactor()
         self._reactor.callWhenRunning(self._spawn, self._start)
+        self._reactor.callLater(0, self._stop_once)  # when Twisted has set its handlers
         self._reactor.addSystemEventTrigger("before", "shutdown", self._stop)
         self._reactor.addSystemEventTrigger("after", "shutdown", self._appliance.release)
         self._reactor.run()
@@ -73,6 +76,19 @@ class Process:
         self._supervisor.ready()
         self._supervisor.watch(self._reactor)
         self._ready(self._appliance)
+
+    def _stop_once(self) -> None:
+        """Pass only the first signal on to Twisted's handlers: a second one would be told as a defect."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._first_only(signal.getsignal(number)))
+
+    def _first_only(self, handler: Any) -> Callable[[int, FrameType | None], None]:
+        def stop(number: int, frame: FrameType | None) -> None:
+            if not self._told_to_stop:
+                self._told_to_stop = True
+                handler(number, frame)
+
+        return stop
 
     def _hang_up(self) -> None:
         self._spawn(self._reload)

@@ -47,6 +47,17 @@ def test_a_stop_is_clean_and_a_start_goes_on(running):
     assert [each[1] for each in running.transactions()] == ["A-1", "A-9", "A-2", "B-1"]
 
 
+def test_signals_that_come_again_while_it_stops_are_no_defect(running):
+    daemon, running.daemon = running.daemon, None
+    while daemon.poll() is None:
+        daemon.send_signal(signal.SIGTERM)
+        time.sleep(0.002)
+    # When all is closed and Twisted has taken its handlers away, one more ends what is left of the process.
+    assert daemon.returncode in (0, -signal.SIGTERM)
+    assert "Traceback" not in running.log_text()
+    assert "no longer listens" in running.log_text()
+
+
 def test_what_was_acknowledged_before_a_kill_is_imported_at_the_next_start(running):
     for number in range(5):
         send(running, f"{number}.csv", SALES.replace(b"-", b"-%d" % number, 2))
