@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from typing import Final
 
 from dorimportd.parse.values import CURRENCY, BadValue
-from dorimportd.words import Amount
 
 SCALE: Final = 4  # decimal places at most
 WHOLE_DIGITS: Final = 14  # with four places it still fits the 64 bits of a database's integer
@@ -137,14 +136,6 @@ class AmountReader:
                     raise BadValue(f"is in {word}, but the currency is {currency}")
                 return SIGNS[bare]
         raise BadValue(self._rule)
-
-
-def read_amount(text: str, *, decimal: str, thousands: str = "", currency: str = "") -> Amount:
-    """The exact amount in *text*: "1.234,50" with marks "," and "." is Amount(123450, scale=2).
-
-    Raises BadValue.
-    """
-    return Amount(*AmountReader(decimal=decimal, thousands=thousands).read(text, currency))
 
 
 def exact(sign: int, whole: str, places: str, most: int = SCALE) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 """Bytes into physical lines, or why they are not text.
 
 A line ends with LF, CR LF or CR, mixed as they come, and keeps its end.  Memory is bounded whatever the
-file holds: lines come in lists of some 256 Ki characters, and a longer line than 1 Mi holds the file.
+file holds: it comes in pieces of some 512 Ki characters, and a longer line than 1 Mi holds the file.
 What is not text at all is told by its first bytes, see foreign.py; where text is UTF-8 though another
 encoding is said, or in part, see mixed.py.
 

@@ -1,9 +1,9 @@
 """Two lanes for the rows of a file: one that decides, and one that is fast.
 
-    text ──> opening ──────────────────────────────> reference lane   row by row: rows.py, read.py
+    text ──> opening ──────────────────────────────> reference lane   row by row: rows.py, convert.py
         └──> further pieces ─ each line a row? ─ no ─>
                                   │ yes                     ^ rows that are not plainly right
-                                  └───────────────> fast lane         whole columns at once: bulk.py
+                                  └───────────────> fast lane         whole columns at once: fast.py
 
 The reference lane alone says what a row is and what is right.  The fast lane takes what it can prove to
 come out the same, asks the readers of the reference lane for each distinct text, and hands over every other

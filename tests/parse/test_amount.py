@@ -6,9 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dorimportd.parse.amount import read_amount
+from dorimportd.parse.amount import AmountReader
 from dorimportd.parse.values import BadValue
 from dorimportd.words import Amount
+
+
+def read_amount(text: str, *, decimal: str, thousands: str = "", currency: str = "") -> Amount:
+    return Amount(*AmountReader(decimal=decimal, thousands=thousands).read(text, currency))
+
 
 WRITTEN = [
     # text, decimal mark, thousands mark, units, scale
