@@ -49,6 +49,7 @@ from dorimportd.words import Channel, Envelope, State
 SPOOL_THREADS: Final = 8
 LOGIN_THREADS: Final = 2  # each takes 19 MiB while it hashes
 LAST_DELIVERIES: Final = 10  # that status shows
+OUTCOMES_MENDED: Final = 5000  # of the newest deliveries: more than are imported before a disk has them
 
 
 class Appliance:
@@ -69,6 +70,7 @@ class Appliance:
         self.current = CurrentSettings(settings)
         self.spool = open_spool(settings)
         self.spool.hold()
+        self._history = History(self.spool.outcomes)
         self._found_unfinished = self.spool.recover()
         self._first_store: Store | None = self._try_store(settings.database_url)
         self._started_at = datetime.now(UTC)
@@ -213,14 +215,15 @@ class Appliance:
 
     def _store_opened(self) -> Store:
         first, self._first_store = self._first_store, None
-        return first if first is not None else open_store(self.current().database_url)
+        store = first if first is not None else open_store(self.current().database_url)
+        self._history.mend(store, self._plan_now, OUTCOMES_MENDED)
+        return store
 
     def _importer(self, store: Store, stopping: Callable[[], bool]) -> Importer:
-        def plan(envelope: Envelope) -> Plan:
-            return plan_for(envelope, self.current().customer(envelope.customer))
+        return Importer(self.spool, store, self._plan_now, history=self._history, stopping=stopping)
 
-        history = History(self.spool.outcomes)
-        return Importer(self.spool, store, plan, history=history, stopping=stopping)
+    def _plan_now(self, envelope: Envelope) -> Plan:
+        return plan_for(envelope, self.current().customer(envelope.customer))
 
     def _contexts(self, settings: Settings) -> TlsContexts:
         return load_or_make_tls(settings, settings.state_directory / "keys", self.tell)

@@ -7,8 +7,8 @@ An outcome is written before the store has it, by whoever imports.  So it is nev
 crash came between them, the delivery still waits there, and is read again as is written here.
 A retry is written here first, too; until it is done the outcome says `received`.
 
-Outcomes are not synced one by one: while the database lives they can be read there.  One that a power cut
-took is missing, and the delivery is then read by the format as it is now.
+The first outcome of a delivery is not synced: one that a power cut took is written again from what the
+database says.  One that replaces another is, since the other would be believed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from dorimportd.spool.durable import make_folder, replace
+from dorimportd.spool.durable import make_folder, replace, sync_folder, write_synced
 from dorimportd.spool.layout import Layout, token
 from dorimportd.spool.upload import because
 from dorimportd.words import State
@@ -84,9 +84,15 @@ class Outcomes:
         """Write what was done with a delivery, in one step.  Raises NoSpace or SpoolFailing."""
         path = self._path(sequence)
         new = path.with_name(f".{OUTCOME}.{token()}")
+        text = json.dumps(asdict(past), ensure_ascii=False, indent=1) + "\n"
         try:
-            new.write_text(json.dumps(asdict(past), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-            new.rename(path)
+            if path.exists():
+                write_synced(new, text)
+                new.rename(path)
+                sync_folder(path.parent)
+            else:
+                new.write_text(text, encoding="utf-8")
+                new.rename(path)
         except OSError as error:
             new.unlink(missing_ok=True)
             raise because(error) from error
