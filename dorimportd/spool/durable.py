@@ -6,6 +6,7 @@ without them.  Whoever called gives up what it was about to say.
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -43,6 +44,12 @@ def replace(path: Path, text: str) -> None:
     write_synced(new, text)
     new.rename(path)
     sync_folder(path.parent)
+
+
+def refuse_link(path: Path) -> None:
+    """Raises OSError when *path* is a symbolic link: nobody of us makes one there, and it leads elsewhere."""
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, "is a symbolic link", str(path))
 
 
 def make_folder(path: Path) -> None:

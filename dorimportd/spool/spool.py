@@ -7,6 +7,7 @@ the command line works beside it, since a sequence is taken across processes.
 from __future__ import annotations
 
 import fcntl
+import os
 import threading
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from typing import IO, BinaryIO, Final
 
 from dorimportd.errors import Incomplete, NoSuchFile, NotAccepted, SpoolFailing, SpoolInUse, SpoolUnusable
 from dorimportd.spool.accept import Sequence, accept, read_envelope
-from dorimportd.spool.durable import make_folder, sync_file
+from dorimportd.spool.durable import make_folder, refuse_link, sync_file
 from dorimportd.spool.layout import PER_FOLDER, VERSION, Layout, token
 from dorimportd.spool.mail import KeptMail, MailUpload, copies
 from dorimportd.spool.names import check_name, final_name
@@ -93,7 +94,8 @@ class Spool:
             for left in self.layout.incoming.glob("*.eml"):
                 left.unlink()  # its sender got no 250
             for left in self.layout.incoming.glob("*/*/envelope"):
-                left.unlink()
+                if not (left.parent.is_symlink() or left.parent.parent.is_symlink()):
+                    left.unlink()
             last = self.sequence.last()
             shown = last // PER_FOLDER * PER_FOLDER - 1  # those before were synced when the folder was full
             self.roots.put_all(self._readable(max(0, shown - PER_FOLDER)))
@@ -121,6 +123,7 @@ class Spool:
         note = Note(name, channel, peer, datetime.now(UTC).isoformat())
         try:
             self.room.check(self.layout.incoming)
+            refuse_link(folder.parent)
             folder.mkdir(mode=0o750, parents=True)
             upload = self._opened(folder, customer, note)
         except OSError as error:
@@ -224,14 +227,19 @@ class Spool:
         with self._lock:
             unshown = [*self._unshown, delivery]
             self._unshown = []
+        left = [each for each in unshown if not self._put(each)]
+        with self._lock:
+            self._unshown += left
+
+    def _put(self, delivery: Delivery) -> bool:
+        """Whether it is in its customer's root now; one that cannot be must not keep others out."""
         try:
-            for each in unshown:
-                self.roots.put(each)
+            self.roots.put(delivery)
             if delivery.sequence % PER_FOLDER == 0:
                 self.roots.sync()
         except OSError:
-            with self._lock:
-                self._unshown += unshown
+            return False
+        return True
 
     def _forget(self, upload: Upload) -> None:
         with self._lock:
@@ -252,7 +260,8 @@ class Spool:
     def _unfinished(self, customer: str) -> Iterator[tuple[Path, Note]]:
         """Uploads of *customer*, the newest last; one whose note was cut by a crash is passed over."""
         found = []
-        for folder in (self.layout.incoming / customer).glob("*"):
+        incoming = self.layout.incoming / customer
+        for folder in () if incoming.is_symlink() else incoming.glob("*"):
             try:
                 found.append((folder, Note.read(folder)))
             except (OSError, ValueError, KeyError):
@@ -295,7 +304,7 @@ class Spool:
             return self.open_delivery(there.sequence)
         folder, _ = self._find(customer, name)
         try:
-            return (folder / "data").open("rb")
+            return os.fdopen(os.open(folder / "data", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW), "rb")
         except OSError as error:
             raise because(error) from error
 
@@ -367,6 +376,8 @@ class Spool:
         dropped = 0
         for folder in self.layout.incoming.glob("*/*"):
             try:
+                if folder.is_symlink() or folder.parent.is_symlink():
+                    continue
                 touched = max(each.stat().st_mtime for each in (folder, *folder.iterdir()))
                 if touched < before.timestamp():
                     dropped += remove_unclaimed(folder)

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Final
 
 from dorimportd.errors import Incomplete, NoSpace, NotAccepted, SpoolFailing, TooLarge, UploadBusy
-from dorimportd.spool.durable import sync_folder, write_synced
+from dorimportd.spool.durable import refuse_link, sync_folder, write_synced
 from dorimportd.words import Channel
 
 SPACE_CHECKED_EVERY: Final = 1 << 20  # bytes written
@@ -46,6 +46,7 @@ class Note:
     @classmethod
     def read(cls, folder: Path) -> Note:
         """The note of the upload *folder*.  Raises OSError, or ValueError for one that was cut by a crash."""
+        refuse_link(folder)
         values = json.loads((folder / "upload").read_text(encoding="utf-8"))
         return cls(values["name"], Channel(values["channel"]), values["peer"], values["began_at"])
 
@@ -72,6 +73,7 @@ def claim(folder: Path) -> int:
 
     Raises UploadBusy or OSError.
     """
+    refuse_link(folder)
     handle = os.open(folder / "data", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
