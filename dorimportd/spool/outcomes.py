@@ -20,6 +20,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from dorimportd.instants import reach
 from dorimportd.spool.durable import make_folder, replace
 from dorimportd.spool.layout import Layout, token
 from dorimportd.spool.upload import because
@@ -86,7 +87,9 @@ class Outcomes:
         new = path.with_name(f".{OUTCOME}.{token()}")
         try:
             new.write_text(json.dumps(asdict(past), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+            reach("import.outcome_written")
             new.rename(path)
+            reach("import.outcome_kept")
         except OSError as error:
             new.unlink(missing_ok=True)
             raise because(error) from error
@@ -128,6 +131,7 @@ class Outcomes:
                 make_folder(self._layout.formats)
                 if not path.exists():
                     replace(path, text)
+                    reach("import.format_kept")
             except OSError as error:
                 raise because(error) from error
             self._kept.add(digest)

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from dorimportd.instants import reach
 from dorimportd.spool.durable import sync_folder
 from dorimportd.spool.layout import Layout, token
 from dorimportd.words import Delivery
@@ -48,9 +49,11 @@ class Roots:
             return
         new = self._layout.roots / f".{token()}"
         new.symlink_to(f"{delivery.sequence} {envelope.size} {int(envelope.received_at.timestamp())}")
+        reach("roots.linked", envelope.name)
         folder = self._layout.roots / envelope.customer
         folder.mkdir(mode=0o750, exist_ok=True)
         new.rename(folder / envelope.name)
+        reach("roots.put", envelope.name)
 
     def get(self, customer: str, name: str) -> Entry | None:
         """The entry *name*, None when there is none."""

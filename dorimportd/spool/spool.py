@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, Final
 
 from dorimportd.errors import Incomplete, NoSuchFile, NotAccepted, SpoolFailing, SpoolInUse, SpoolUnusable
+from dorimportd.instants import reach
 from dorimportd.spool.accept import Sequence, accept, read_envelope
 from dorimportd.spool.durable import make_folder, sync_file
 from dorimportd.spool.layout import PER_FOLDER, VERSION, Layout, token
@@ -122,11 +123,14 @@ class Spool:
         try:
             self.room.check(self.layout.incoming)
             folder.mkdir(mode=0o750, parents=True)
+            reach("upload.folder_made", name)
             upload = self._opened(folder, customer, note)
         except OSError as error:
             raise because(error) from error
         try:
+            reach("upload.claimed", name)
             note.write(folder)  # only now, that it is claimed, can others find it
+            reach("upload.note_written", name)
             if channel in RESUMES:
                 self._drop_earlier(customer, name, folder)
         except OSError as error:
