@@ -87,10 +87,8 @@ class Books:
         if rows.keys() != spool.keys():
             yield f"deliveries {sorted(rows.keys() ^ spool.keys())} are in one of spool and store"
         for sequence, row in rows.items():
-            file, outcome = (
-                self.sent[row.delivery.envelope.customer, row.delivery.envelope.name].file,
-                row.outcome,
-            )
+            envelope, outcome = row.delivery.envelope, row.outcome
+            file = self.sent[envelope.customer, envelope.name].file
             states = {State.HELD} if file.held else {State.IMPORTED, State.DUPLICATE}
             if outcome.state not in states:
                 yield f"delivery {sequence} is {outcome.state}: {outcome.reason}"
@@ -109,10 +107,8 @@ class Books:
                 yield f"{customer} {key} is {table.get(key)}, not {expected.get(key)}"
             if wrong:
                 yield f"{customer}: {len(wrong)} of {len(expected)} transactions are wrong"
-            fresh = sum(
-                row.outcome.counts.imported - row.outcome.counts.replaced
-                for row in store.deliveries(customer)
-            )
+            counts = [each.outcome.counts for each in store.deliveries(customer)]
+            fresh = sum(each.imported - each.replaced for each in counts)
             numbers = (store.transaction_counts().get(customer, 0), fresh)
             if numbers != (len(expected), len(expected)):
                 yield f"{customer} has {numbers[0]} transactions, put in {numbers[1]}, not {len(expected)}"

@@ -1,13 +1,13 @@
-"""Kills the daemon at random instants under load, again and again, and compares what was promised: run by hand.
+"""Kills the daemon at random instants under load, again and again: run by hand.
 
     python tests/faults/long_run.py --kills 500
     python tests/faults/long_run.py --kills 500 --database postgresql --seed 7
 
-Real clients, each a process, send a generated history of files on all three channels at once: transaction IDs
-overlap, some files have rejects, some are held, some are large.  The daemon is killed (SIGKILL) and started again
-at once, now and then while it starts.  A file that was not acknowledged is sent again, some of them by going on
-where the last attempt broke off.  At the end what was acknowledged is compared with the spool, the store and a
-table that is worked out here, and `dorimportctl verify` must find nothing.
+Real clients, each a process, send a generated history of files on all three channels at once: transaction
+IDs overlap, some files have rejects, some are held, some are large.  The daemon is killed (SIGKILL) and
+started again at once, now and then while it starts.  A file that was not acknowledged is sent again, some of
+them by going on where the last attempt broke off.  At the end what was acknowledged is compared with the
+spool, the store and a table that is worked out here, and `dorimportctl verify` must find nothing.
 
 With --database postgresql it makes a server of its own (pgserver); else the URL of an empty database.
 """
@@ -54,7 +54,8 @@ class Figures:
 
     def __str__(self) -> str:
         files = ", ".join(f"{self.acknowledged[channel]} {channel}" for channel in CHANNELS)
-        return f"{self.kills} kills in {self.seconds:.0f} s: acknowledged {files}; {self.unanswered} attempts were not"
+        front = f"{self.kills} kills in {self.seconds:.0f} s"
+        return f"{front}: acknowledged {files}; {self.unanswered} attempts were not"
 
 
 class Load:
@@ -189,9 +190,7 @@ def main() -> int:
         finally:
             if appliance.daemon is not None:
                 appliance.stop()
-        print(
-            f"{figures}\n{figures.deliveries} deliveries, {figures.transactions} transactions; verify found nothing"
-        )
+        print(f"{figures}\n{figures.deliveries} deliveries, {figures.transactions} transactions")
         for each in figures.mistakes[:50]:
             print(each)
         print(f"{len(figures.mistakes)} mistakes")

@@ -27,9 +27,8 @@ class Mortal(Appliance):
     def __init__(self, folder: Path, database: str = "sqlite:///dorimportd.db") -> None:
         super().__init__(folder, database)
         self.state = folder / "state"
-        self.database = (
-            f"sqlite:///{self.state / 'dorimportd.db'}" if "dorimportd.db" in database else database
-        )
+        own = f"sqlite:///{self.state / 'dorimportd.db'}"
+        self.database = own if database.startswith("sqlite:") else database
         self.files = folder / "files"
         self.files.mkdir()
         self.ports: dict[str, int] = {}

@@ -43,7 +43,8 @@ class Sender:
     ) -> Reply:
         """Send the file *path*, which is there under the name that it has; a mail may be to several.
 
-        A *temporary* name is what some clients send under first.  *resume* goes on where the last one broke off.
+        A *temporary* name is what some clients send under first.  *resume* goes on where the last attempt
+        broke off.
         """
         if channel == "smtp":
             return self._mail(path, customers)
