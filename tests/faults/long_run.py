@@ -32,7 +32,7 @@ if __name__ == "__main__":
 
 from faults.ledger import Books, accepted
 from faults.mortal import Mortal
-from faults.sales import CHANNELS, SalesFile, history
+from faults.sales import CHANNELS, CUSTOMERS, SalesFile, history
 
 TOLD_EVERY: Final = 25  # kills
 SENDERS: Final = 2  # for each channel
@@ -184,7 +184,7 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, metavar="DIR", help="leave everything there, to look at it")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="kills-") as folder, database(asked.database) as url:
-        appliance = Mortal(asked.keep or Path(folder) / "appliance", url)
+        appliance = Mortal(asked.keep or Path(folder) / "appliance", url, *CUSTOMERS[1:])
         try:
             figures = run(appliance, asked.kills, asked.seed)
         finally:

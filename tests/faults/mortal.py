@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from appliance import BIN, PASSWORD, Appliance
-from faults.sales import CUSTOMERS, SalesFile
+from faults.sales import SalesFile
 from faults.senders import Reply, Sender, make_key
 
 from dorimportd.store.store import Store, open_store
@@ -22,9 +22,9 @@ SECONDS: Final = 100  # which only a failure reaches
 
 
 class Mortal(Appliance):
-    """An appliance with three customers, who all have one key."""
+    """An appliance whose customers have all one key: acme, and *others*."""
 
-    def __init__(self, folder: Path, database: str = "sqlite:///dorimportd.db") -> None:
+    def __init__(self, folder: Path, database: str, *others: str) -> None:
         super().__init__(folder, database)
         self.state = folder / "state"
         own = f"sqlite:///{self.state / 'dorimportd.db'}"
@@ -33,7 +33,7 @@ class Mortal(Appliance):
         self.files.mkdir()
         self.ports: dict[str, int] = {}
         self.sender = Sender(make_key(folder / "key"), self.ports)
-        for name in CUSTOMERS[1:]:
+        for name in others:
             self.run_ctl(
                 *("customer", "add", name, "--timezone", "Europe/Berlin", "--currency", "EUR"),
                 *("--format", "plain", "--email", name, "--password-file", "-", "--key", folder / "key.pub"),
