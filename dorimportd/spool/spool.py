@@ -95,6 +95,9 @@ class Spool:
                 left.unlink()  # its sender got no 250
             for left in self.layout.incoming.glob("*/*/envelope"):
                 left.unlink()
+            for left in self.layout.incoming.glob("*/*"):
+                if not may_be_resumed(left):
+                    remove_unclaimed(left)
             last = self.sequence.last()
             shown = last // PER_FOLDER * PER_FOLDER - 1  # those before were synced when the folder was full
             self.roots.put_all(self._readable(max(0, shown - PER_FOLDER)))
@@ -377,6 +380,14 @@ class Spool:
             except (FileNotFoundError, NotADirectoryError):
                 continue  # it was accepted or dropped meanwhile, or is none of ours
         return dropped
+
+
+def may_be_resumed(folder: Path) -> bool:
+    """Whether the sender of the upload *folder* can go on with it; also where nobody knows who that is."""
+    try:
+        return Note.read(folder).channel in RESUMES
+    except (OSError, ValueError, KeyError):
+        return True
 
 
 def in_order(names: Iterable[str]) -> Iterator[str]:

@@ -177,7 +177,8 @@ def attempt(mortal: Mortal, books: Books, file: SalesFile, **how: bool) -> Sent:
 
 def send_at(mortal: Mortal, books: Books, instant: str, file: SalesFile, **how: bool) -> Sent:
     """Send *file* to a daemon that is killed at *instant*."""
-    mortal.revive(f"{instant}:kill")
+    only = f"@{file.name}" if instant.startswith("roots.") else ""  # a start shows the others again
+    mortal.revive(f"{instant}{only}:kill")
     sent = attempt(mortal, books, file, **how)
     mortal.await_death()
     return sent
