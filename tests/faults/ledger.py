@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from faults.sales import SalesFile
+from faults.sales import SalesFile, Told
 
 from dorimportd.store.store import Store
 from dorimportd.words import Counts, State
@@ -89,13 +89,14 @@ class Books:
         for sequence, row in rows.items():
             envelope, outcome = row.delivery.envelope, row.outcome
             file = self.sent[envelope.customer, envelope.name].file
+            told = file.told()
             states = {State.HELD} if file.held else {State.IMPORTED, State.DUPLICATE}
             if outcome.state not in states:
                 yield f"delivery {sequence} is {outcome.state}: {outcome.reason}"
-            yield from (f"delivery {sequence}: {each}" for each in wrong_counts(file, outcome.counts))
+            yield from (f"delivery {sequence}: {each}" for each in wrong_counts(told, outcome.counts))
             lines = [reject.line for reject in store.rejects(sequence)]
-            if not file.held and lines != file.rejected:
-                yield f"delivery {sequence} has rejects {lines}, not {file.rejected}"
+            if not file.held and lines != told.rejected:
+                yield f"delivery {sequence} has rejects {lines}, not {told.rejected}"
 
     def _wrong_rows(self, spool: dict[int, Accepted], store: Store) -> Iterator[str]:
         """The table is what the files told, the highest sequence last."""
@@ -119,7 +120,7 @@ class Books:
         for sequence in sorted(spool):
             envelope = spool[sequence].envelope
             if envelope["customer"] == customer:
-                for key, sale in self.sent[customer, envelope["name"]].file.told.items():
+                for key, sale in self.sent[customer, envelope["name"]].file.told().sales.items():
                     found[key] = (sale.location, key, sale.total, "EUR", sale.occurred_at, sequence)
         return found
 
@@ -144,11 +145,11 @@ def accepted(spool: Path) -> Iterator[Accepted]:
         yield Accepted(int(folder.name), envelope, digest)
 
 
-def wrong_counts(file: SalesFile, counts: Counts) -> Iterable[str]:
+def wrong_counts(told: Told, counts: Counts) -> Iterable[str]:
     whole = (counts.rows, counts.rejected, counts.duplicates, counts.imported + counts.unchanged)
-    expected = (file.rows, len(file.rejected), file.duplicates, len(file.told))
+    expected = (told.rows, len(told.rejected), told.duplicates, len(told.sales))
     if whole != expected or not 0 <= counts.replaced <= counts.imported:
-        return [f"{counts} do not add up to {expected} of {file.name}"]
+        return [f"{counts} do not add up to {expected}"]
     return []
 
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from appliance import BIN, PASSWORD, Appliance
+from appliance import BIN, PASSWORD, Appliance, run_client
 from faults.sales import SalesFile
 from faults.senders import Reply, Sender, make_key
 
@@ -81,6 +81,12 @@ class Mortal(Appliance):
     def accepted(self) -> list[str]:
         """The folders of all deliveries."""
         return sorted(each.name for each in self.state.glob("spool/accepted/*/*"))
+
+    def verify(self, seconds: float = SECONDS) -> str:
+        """What `dorimportctl verify` found wrong; it reads every file again."""
+        words = (BIN / "dorimportctl", "--config", self.config, "verify")
+        done = run_client(*words, seconds=seconds)
+        return "" if done.returncode == 0 else (done.stdout + done.stderr).decode()
 
     @contextmanager
     def store(self) -> Iterator[Store]:

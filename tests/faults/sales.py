@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
-from typing import Final
+from typing import Final, NamedTuple
 
 HEADER: Final = "Store;Receipt;Total;Time"
 OTHER_HEADER: Final = "Store;Receipt;Gross;Time"  # for which a file is held
@@ -22,8 +22,8 @@ LARGE: Final = 120_000  # rows: more than one database transaction takes
 class Sale:
     """One row of a file."""
 
-    transaction_id: str
     location: str
+    transaction_id: str
     total: str  # 12.50; what is not written so is a reject
     local_time: str  # 2026-07-14 09:02:11, in Berlin
 
@@ -40,6 +40,19 @@ class Sale:
         return f"{(datetime.fromisoformat(self.local_time) - SUMMER).isoformat()}Z"
 
 
+class Told(NamedTuple):
+    """What must come of a file."""
+
+    rows: int
+    rejected: list[int]  # lines
+    sales: dict[str, Sale]  # by ID: of two rows the last one counts
+
+    @property
+    def duplicates(self) -> int:
+        """How many rows are overridden by a later one."""
+        return self.rows - len(self.rejected) - len(self.sales)
+
+
 @dataclass(frozen=True, slots=True)
 class SalesFile:
     """A file, by whom and how it is sent."""
@@ -47,37 +60,29 @@ class SalesFile:
     customer: str
     channel: str
     name: str
-    sales: tuple[Sale, ...]
-    held: bool = False
+    content: bytes
 
     @property
-    def content(self) -> bytes:
-        lines = [OTHER_HEADER if self.held else HEADER, *(sale.line for sale in self.sales)]
-        return "".join(f"{line}\n" for line in lines).encode()
+    def held(self) -> bool:
+        return not self.content.startswith(HEADER.encode())
 
-    @property
-    def told(self) -> dict[str, Sale]:
-        """What it says of each transaction: of two rows the last one counts."""
-        return {} if self.held else {sale.transaction_id: sale for sale in self.sales if sale.good}
+    def told(self) -> Told:
+        """What must come of it; nothing where it is held."""
+        lines = [] if self.held else self.content.decode().splitlines()[1:]
+        sales = [Sale(*line.split(";")) for line in lines]
+        rejected = [line for line, sale in enumerate(sales, 2) if not sale.good]
+        return Told(len(sales), rejected, {sale.transaction_id: sale for sale in sales if sale.good})
 
-    @property
-    def rejected(self) -> list[int]:
-        """The lines of its rejects."""
-        return [] if self.held else [line for line, sale in enumerate(self.sales, 2) if not sale.good]
 
-    @property
-    def rows(self) -> int:
-        return 0 if self.held else len(self.sales)
-
-    @property
-    def duplicates(self) -> int:
-        """How many rows are overridden by a later one."""
-        return self.rows - len(self.rejected) - len(self.told)
+def content_of(sales: Iterable[Sale], *, held: bool = False) -> bytes:
+    """A file with a row for each of *sales*; one that is *held* has not the columns of its format."""
+    lines = [OTHER_HEADER if held else HEADER, *(sale.line for sale in sales)]
+    return "".join(f"{line}\n" for line in lines).encode()
 
 
 def sale(transaction_id: str, cents: int) -> Sale:
     """One of the store 0007, at one time."""
-    return Sale(transaction_id, "0007", euros(cents), "2026-07-14 09:02:11")
+    return Sale("0007", transaction_id, euros(cents), "2026-07-14 09:02:11")
 
 
 def euros(cents: int) -> str:
@@ -100,15 +105,15 @@ def history(seed: int) -> Iterator[SalesFile]:
             sales.append(spoilt(random_sale(chance, "spoilt")))
             chance.shuffle(sales)
         name = f"{customer}-{number:05}-{kind}.csv"
-        yield SalesFile(customer, channel, name, tuple(sales), held=kind == "held")
+        yield SalesFile(customer, channel, name, content_of(sales, held=kind == "held"))
 
 
 def random_sale(chance: random.Random, transaction_id: str) -> Sale:
     cents = chance.randint(100, 99_999) * chance.choice((1, 1, 1, 1, -1))
     moment = datetime(2026, 7, 1) + timedelta(seconds=chance.randrange(20 * 86_400))
     location = chance.choice(("0007", "0012", "0103"))
-    return Sale(transaction_id, location, euros(cents), moment.isoformat(" "))
+    return Sale(location, transaction_id, euros(cents), moment.isoformat(" "))
 
 
 def spoilt(good: Sale) -> Sale:
-    return Sale(good.transaction_id, good.location, good.total.replace(".", ","), good.local_time)
+    return Sale(good.location, good.transaction_id, good.total.replace(".", ","), good.local_time)
