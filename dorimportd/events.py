@@ -48,6 +48,15 @@ class DaemonStarted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class FaultsArmed(Event):
+    line = "it is made to fail by the environment variable {variable}, which only tests set: {faults!r}"
+    level = Level.WARNING
+
+    variable: str
+    faults: str
+
+
+@dataclass(frozen=True, slots=True)
 class StartRefused(Event):
     line = "dorimportd does not start: {reason}"
     level = Level.ERROR

@@ -33,6 +33,7 @@ from dorimportd.events import (
     Tell,
     TransactionsAbsent,
 )
+from dorimportd.instants import reach
 from dorimportd.pipeline.importer import Importer
 from dorimportd.pipeline.turns import Turn, Turns, pause
 from dorimportd.receive.workers import Workers
@@ -201,6 +202,7 @@ class ImportService(Service):
                 except NotAccepted as error:
                     unreadable.append((sequence, str(error)))
             store.register(new)
+            reach("import.registered")
             local += [each for each in new if each.envelope.channel is Channel.LOCAL and not whole]
             turns += [Turn(each.sequence, each.envelope.customer, each.envelope.size) for each in new]
         if whole:
@@ -264,6 +266,7 @@ class ImportService(Service):
         self._turns.done(turn.sequence)
         self._store_is_back()
         self._tell(TOLD[outcome.state](delivery, outcome))
+        reach("import.done", delivery.envelope.name)
         if outcome.absent.count:
             self._tell(TransactionsAbsent(delivery, outcome))
         self._begin_imports()

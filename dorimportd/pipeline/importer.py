@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dorimportd.errors import HoldFile, Interrupted, NotWaiting
+from dorimportd.instants import reach
 from dorimportd.parse.batch import Defaults
 from dorimportd.parse.format import Format
 from dorimportd.parse.read import read
@@ -78,6 +79,7 @@ class Importer:
         if row is None or row.outcome.state.final:
             raise NotWaiting
         delivery = self._spool.delivery(sequence)
+        reach("import.begun", delivery.envelope.name)
         past = None if self._history is None else self._history.past(sequence)
         if self._history is not None and past is not None and past.state.final:
             return delivery, self._import_as_before(delivery, past, self._history)
@@ -146,8 +148,10 @@ class Importer:
                         shelf.put(each)
                         each.clear()
                 only = None
+            reach("import.read", envelope.name)
             judged = released or not anew or run.resume_at > 0  # before the first row of it was written
             run.sample = self._compared(delivery, plan, sampler, judged=judged)
+            reach("import.judged", envelope.name)
         except HoldFile as reason:
             if self._history is not None and anew:
                 self._history.held(delivery.sequence, str(reason))
@@ -187,6 +191,7 @@ class Importer:
         with self._spool.open_delivery(delivery.sequence) as stream:
             name = delivery.envelope.name
             for batch in read(stream, plan.format, plan.defaults, name, released=released):
+                reach("import.reading", name)
                 if self._stopping():
                     raise Interrupted
                 if not window.has_room_for(batch):

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Final
 
 from dorimportd.errors import SpoolFailing
+from dorimportd.instants import reach
 from dorimportd.spool.durable import make_folder, sync_folder, write_synced
 from dorimportd.spool.layout import Layout
 from dorimportd.spool.upload import Upload, because
@@ -130,12 +131,18 @@ def accept(
     )
     try:
         write_synced(upload.folder / "envelope", envelope_text(envelope))
+        reach("accept.envelope_written", name)
         sync_folder(upload.folder)
+        reach("accept.folder_synced", name)
         with sequence.next() as number:
+            reach("accept.numbered", name)
             target = layout.delivery(number)
             sequence.make(target.parent)
+            reach("accept.parent_made", name)
             upload.folder.rename(target)  # the instant
+            reach("accept.renamed", name)
             sync_folder(target.parent)
+            reach("accept.parent_synced", name)
         upload.close()  # not before: until here nobody else may touch the folder
     except OSError as error:
         raise because(error) from error

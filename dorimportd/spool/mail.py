@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from dorimportd.errors import SpoolFailing, TooLarge
+from dorimportd.instants import reach
 from dorimportd.spool.durable import make_folder, replace, sync_folder, write_synced
 from dorimportd.spool.layout import Layout, token
 from dorimportd.spool.upload import SPACE_CHECKED_EVERY, Room, because
@@ -48,6 +49,7 @@ class KeptMail:
         """Write what became of it.  Raises SpoolFailing."""
         try:
             replace(self.path.with_suffix(".json"), note_text(note))
+            reach("mail.settled")
         except OSError as error:
             raise because(error) from error
 
@@ -64,6 +66,7 @@ class MailUpload:
         try:
             room.check(layout.incoming)
             self._file = self.path.open("xb", buffering=0)
+            reach("mail.begun")
         except OSError as error:
             raise because(error) from error
 
@@ -76,6 +79,7 @@ class MailUpload:
             view = memoryview(content)
             while view:
                 view = view[self._file.write(view) :]
+            reach("mail.written")
         except OSError as error:
             raise because(error) from error
         self.size += len(content)
@@ -95,12 +99,17 @@ class MailUpload:
         target = folder / self.path.name
         try:
             os.fsync(self._file.fileno())
+            reach("mail.synced")
             self._file.close()
             make_folder(folder.parent)
             make_folder(folder)
+            reach("mail.folder_made")
             write_synced(target.with_suffix(".json"), note_text(note))
+            reach("mail.note_written")
             self.path.rename(target)
+            reach("mail.renamed")
             sync_folder(folder)
+            reach("mail.folder_synced")
         except OSError as error:
             raise because(error) from error
         return KeptMail(target, note)

@@ -20,6 +20,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from dorimportd.instants import reach
 from dorimportd.spool.durable import make_folder, replace, sync_folder, write_synced
 from dorimportd.spool.layout import Layout, token
 from dorimportd.spool.upload import because
@@ -86,13 +87,16 @@ class Outcomes:
         new = path.with_name(f".{OUTCOME}.{token()}")
         text = json.dumps(asdict(past), ensure_ascii=False, indent=1) + "\n"
         try:
-            if path.exists():
+            again = path.exists()
+            if again:
                 write_synced(new, text)
-                new.rename(path)
-                sync_folder(path.parent)
             else:
                 new.write_text(text, encoding="utf-8")
-                new.rename(path)
+            reach("import.outcome_written")
+            new.rename(path)
+            reach("import.outcome_kept")
+            if again:
+                sync_folder(path.parent)
         except OSError as error:
             new.unlink(missing_ok=True)
             raise because(error) from error
@@ -134,6 +138,7 @@ class Outcomes:
                 make_folder(self._layout.formats)
                 if not path.exists():
                     replace(path, text)
+                    reach("import.format_kept")
             except OSError as error:
                 raise because(error) from error
             self._kept.add(digest)

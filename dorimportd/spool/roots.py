@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from dorimportd.instants import reach
 from dorimportd.spool.durable import refuse_link, sync_folder
 from dorimportd.spool.layout import Layout, token
 from dorimportd.words import Delivery
@@ -56,7 +57,9 @@ class Roots:
         folder.mkdir(mode=0o750, exist_ok=True)
         new = self._layout.roots / f".{token()}"
         new.symlink_to(f"{delivery.sequence} {envelope.size} {int(envelope.received_at.timestamp())}")
+        reach("roots.linked", envelope.name)
         new.rename(folder / envelope.name)
+        reach("roots.put", envelope.name)
 
     def get(self, customer: str, name: str) -> Entry | None:
         """The entry *name*, None when there is none, or something that is not of our making."""

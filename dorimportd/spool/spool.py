@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, Final
 
 from dorimportd.errors import Incomplete, NoSuchFile, NotAccepted, SpoolFailing, SpoolInUse, SpoolUnusable
+from dorimportd.instants import reach
 from dorimportd.spool.accept import Sequence, accept, read_envelope
 from dorimportd.spool.durable import make_folder, refuse_link, sync_file
 from dorimportd.spool.layout import PER_FOLDER, VERSION, Layout, token
@@ -96,6 +97,9 @@ class Spool:
             for left in self.layout.incoming.glob("*/*/envelope"):
                 if not (left.parent.is_symlink() or left.parent.parent.is_symlink()):
                     left.unlink()
+            for left in self.layout.incoming.glob("*/*"):
+                if not may_be_resumed(left):
+                    remove_unclaimed(left)
             last = self.sequence.last()
             shown = last // PER_FOLDER * PER_FOLDER - 1  # those before were synced when the folder was full
             self.roots.put_all(self._readable(max(0, shown - PER_FOLDER)))
@@ -125,11 +129,14 @@ class Spool:
             self.room.check(self.layout.incoming)
             refuse_link(folder.parent)
             folder.mkdir(mode=0o750, parents=True)
+            reach("upload.folder_made", name)
             upload = self._opened(folder, customer, note)
         except OSError as error:
             raise because(error) from error
         try:
+            reach("upload.claimed", name)
             note.write(folder)  # only now, that it is claimed, can others find it
+            reach("upload.note_written", name)
             if channel in RESUMES:
                 self._drop_earlier(customer, name, folder)
         except OSError as error:
@@ -384,6 +391,14 @@ class Spool:
             except (FileNotFoundError, NotADirectoryError):
                 continue  # it was accepted or dropped meanwhile, or is none of ours
         return dropped
+
+
+def may_be_resumed(folder: Path) -> bool:
+    """Whether the sender of the upload *folder* can go on with it; also where nobody knows who that is."""
+    try:
+        return Note.read(folder).channel in RESUMES
+    except (OSError, ValueError, KeyError):
+        return True
 
 
 def in_order(names: Iterable[str]) -> Iterator[str]:

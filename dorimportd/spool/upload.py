@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Final
 
 from dorimportd.errors import Incomplete, NoSpace, NotAccepted, SpoolFailing, TooLarge, UploadBusy
+from dorimportd.instants import reach
 from dorimportd.spool.durable import refuse_link, sync_folder, write_synced
 from dorimportd.words import Channel
 
@@ -165,6 +166,7 @@ class Upload:
             if offset > self.size:
                 self._note_gap()
             self._write_at(offset, content)
+            reach("upload.written", self.note.name)
         except OSError as error:
             raise because(error) from error
         self._count(offset, content)
@@ -196,6 +198,7 @@ class Upload:
                 (self.folder / "whole").unlink(missing_ok=True)
             os.ftruncate(self._handle, size)
             (self.folder / "gap").unlink(missing_ok=True)
+            reach("upload.resumed", self.note.name)
         except (OSError, ValueError) as error:
             raise SpoolFailing from error
         self._digest = None
@@ -232,6 +235,7 @@ class Upload:
             if not self._ahead:
                 self._cut(self._handle)
             os.fsync(self._handle)
+            reach("upload.synced", self.note.name)
         except OSError as error:
             self.broken = True
             raise because(error) from error
@@ -245,7 +249,9 @@ class Upload:
         self.sync()
         try:
             write_synced(self.folder / "whole", str(self.size))
+            reach("upload.whole_marked", self.note.name)
             sync_folder(self.folder)
+            reach("upload.whole_synced", self.note.name)
         except OSError as error:
             raise because(error) from error
 
@@ -298,6 +304,7 @@ class Upload:
         """Say on the disk, before bytes go behind a gap, where it begins: a crash must not hide it."""
         if not self._ahead:
             (self.folder / "gap").write_text(str(self.size))
+            reach("upload.gap_noted", self.note.name)
 
     def _write_at(self, offset: int, content: bytes) -> None:
         view = memoryview(content)

@@ -21,6 +21,7 @@ from typing import Any, Final, NamedTuple
 from peewee import Case, Query, fn
 
 from dorimportd.errors import NotWaiting
+from dorimportd.instants import reach
 from dorimportd.store.connect import Connected
 from dorimportd.store.models import REJECT_COLUMNS, Deliveries, Rejects
 from dorimportd.words import (
@@ -77,6 +78,7 @@ def register(database: Connected, deliveries: Iterable[Delivery]) -> None:
         for start in range(0, len(rows), ROWS_AT_ONCE):
             query = Deliveries.insert_many(rows[start : start + ROWS_AT_ONCE])
             query.on_conflict("ignore", conflict_target=[Deliveries.sequence]).execute(database)
+        reach("import.registering")
 
 
 def row_of(delivery: Delivery) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from dorimportd.errors import NotWaiting, StoreAway
+from dorimportd.instants import reach
 from dorimportd.store.absent import find_absent
 from dorimportd.store.connect import Connected
 from dorimportd.store.deliveries import (
@@ -50,6 +51,7 @@ class Run:
     def __init__(self, database: Connected, row: DeliveryRow, format: str, *, whole_days: bool) -> None:
         self._database = database
         self._customer = row.delivery.envelope.customer
+        self._name = row.delivery.envelope.name
         self._format = format
         self._whole_days = whole_days
         self._windows = row.windows
@@ -78,6 +80,7 @@ class Run:
         with self._database.writing():
             counts = self._put(transactions, rejects, rows, further)
             self._record(State.RECEIVED, None, self.counts + counts, self._windows + 1)
+        reach("import.window_committed", self._name)
         self._windows += 1
         self.counts += counts
         return counts
@@ -96,16 +99,28 @@ class Run:
         nothing this time.  Nothing is left to resume.
         """
         with self._database.writing():
-            counts = self.counts + self._put(transactions, rejects, rows, further)
-            absent = self._absent()
-            if self.sample is not None:
-                name = self._format.rpartition("@")[0]
-                keep_sample(self._database, self.sequence, self._customer, name, self.sample)
-            changed = counts.imported or self._overrode
-            if duplicate_of is not None and not changed and not counts.rejected:
-                reason = f"The same bytes were delivery {duplicate_of}; they change nothing."
-                return self._record(State.DUPLICATE, reason, counts, 0, absent)
-            return self._record(State.IMPORTED, None, counts, 0, absent)
+            row = self._put_last(transactions, rejects, rows, duplicate_of, further)
+        reach("import.last_committed", self._name)
+        return row
+
+    def _put_last(
+        self,
+        transactions: Sequence[TransactionRow],
+        rejects: Sequence[Reject],
+        rows: int,
+        duplicate_of: int | None,
+        further: Mapping[int, int],
+    ) -> DeliveryRow:
+        counts = self.counts + self._put(transactions, rejects, rows, further)
+        absent = self._absent()
+        if self.sample is not None:
+            name = self._format.rpartition("@")[0]
+            keep_sample(self._database, self.sequence, self._customer, name, self.sample)
+        changed = counts.imported or self._overrode
+        if duplicate_of is not None and not changed and not counts.rejected:
+            reason = f"The same bytes were delivery {duplicate_of}; they change nothing."
+            return self._record(State.DUPLICATE, reason, counts, 0, absent)
+        return self._record(State.IMPORTED, None, counts, 0, absent)
 
     def hold(self, reason: str, rejects: Sequence[Reject] = ()) -> DeliveryRow:
         """Let the delivery wait for a person, with *rejects* as examples of what is wrong.
@@ -115,7 +130,9 @@ class Run:
         with self._database.writing():
             drop_rejects(self._database, self.sequence)
             add_rejects(self._database, self.sequence, rejects, first=0)
-            return self._record(State.HELD, reason, Counts(), 0)
+            row = self._record(State.HELD, reason, Counts(), 0)
+        reach("import.held", self._name)
+        return row
 
     def _put(
         self,
@@ -132,10 +149,12 @@ class Run:
         counts, fresh, overrode = upsert(
             self._database, customer, self.sequence, transactions, further, known_to_end=self._known_to_end
         )
+        reach("import.rows_put", self._name)
         self._overrode |= overrode
         query = Customers.update(transactions=Customers.transactions + fresh).where(Customers.id == customer)
         query.execute(self._database)
         add_rejects(self._database, self.sequence, rejects, first=self.counts.rejected)
+        reach("import.rejects_put", self._name)
         return counts + Counts(rows=len(rejects), rejected=len(rejects))
 
     def _absent(self) -> Absent:
@@ -164,6 +183,7 @@ class Run:
         row = find(self._database, self.sequence) if query.execute(self._database) else None
         if row is None:
             raise StoreAway(f"Delivery {self.sequence} is being imported elsewhere.")
+        reach("import.recorded", self._name)
         return row
 
 
@@ -181,6 +201,7 @@ def begin(database: Connected, sequence: int, format: str, *, whole_days: bool, 
     if not resumable and (row.windows > 0 or row.outcome.counts != Counts()):
         with database.writing():
             row = start_again(database, sequence, WAITING)
+        reach("import.begun_again", row.delivery.envelope.name)
     return Run(database, row, format, whole_days=whole_days)
 
 

@@ -144,6 +144,20 @@ def test_what_a_power_cut_took_from_the_roots_is_there_again_after_a_start(spool
     assert [(each.name, each.size) for each in after.entries("acme")] == [("a.csv", 5), ("b.csv", 6)]
 
 
+@pytest.mark.parametrize(
+    ("channel", "left"),
+    [(Channel.SFTP, ["a.csv"]), (Channel.FTP, ["a.csv"]), (Channel.SMTP, []), (Channel.LOCAL, [])],
+)
+def test_after_a_crash_half_a_file_is_kept_only_where_its_sender_can_go_on_with_it(spool, channel, left):
+    upload = spool.begin("acme", "a.csv", channel=channel, peer="")
+    upload.write(0, b"half")
+    assert spool.recover() == 1  # somebody writes it: dorimportctl import may be at work
+    upload.let_go()
+    after = Spool(spool.layout.root, room=spool.room)
+    assert after.recover() == len(left)
+    assert [each.name for each in after.entries("acme")] == left
+
+
 def test_the_bytes_are_synced_before_the_name_and_the_name_before_the_return(spool, monkeypatch):
     calls = []
     sync_folder, fsync = acceptance.sync_folder, uploading.os.fsync

@@ -13,6 +13,7 @@ from typing import Final
 from twisted.internet.ssl import CertificateOptions
 from twisted.internet.task import deferLater
 
+from dorimportd.instants import reach
 from dorimportd.receive.ftp.flow import Inflow, Outflow
 from dorimportd.receive.ftp.listing import Render, facts_of, is_pattern, lines, long_line, matching
 from dorimportd.receive.ftp.session import Session
@@ -93,6 +94,7 @@ async def receive(session: Session, upload: IncomingUpload) -> Answer:
             await upload.abandon(why)
             raise Declined(426, f"The transfer was broken off: {why}. {upload.size} bytes are kept.")
     delivery = await upload.accept()
+    reach("ftp.accepted", upload.name)
     if delivery is None:
         return Answer(226, "Stored until it is renamed.")
     return Answer(226, f"Stored as delivery {delivery.sequence}.")

@@ -16,6 +16,7 @@ from twisted.conch.ssh.filetransfer import FX_EOF, FX_FAILURE, SFTPError
 from twisted.internet.defer import DeferredLock
 
 from dorimportd.errors import Incomplete, NotAccepted
+from dorimportd.instants import reach
 from dorimportd.receive.avatar import CustomerAvatar
 from dorimportd.receive.sftp.wire import Attrs
 from dorimportd.receive.uploads import IncomingUpload
@@ -126,6 +127,7 @@ class UploadHandle(Handle):
                 raise self._refusal
             if self._upload is not None:
                 await self._upload.accept()
+                reach("sftp.accepted", self._upload.name)
 
     async def abandon(self, reason: str) -> None:
         async with self._turn:

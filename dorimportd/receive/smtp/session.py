@@ -18,6 +18,7 @@ from twisted.python.failure import Failure
 
 from dorimportd.errors import NotAccepted, TooManySessions
 from dorimportd.events import DeliveryAccepted, Fault, MailArchived, MailRefused, SessionRefused
+from dorimportd.instants import reach
 from dorimportd.receive.house import House
 from dorimportd.receive.replies import reply_to
 from dorimportd.receive.smtp.commands import COMMANDS, Breach, Stage, read_command
@@ -213,7 +214,9 @@ class MailSession(MendedESMTP):
             self._refuse(taken.refusal)
             return
         self._errors = 0
+        reach("smtp.accepted")
         self._say(250, "2.0.0", taken.sentence())
+        reach("smtp.answered")
 
     def _spoiled(self, taken: Taken) -> None:
         note = taken.mail.note
