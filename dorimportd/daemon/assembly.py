@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,11 +16,13 @@ from twisted.internet.interfaces import IProtocolFactory
 import dorimportd
 from dorimportd.config.settings import Settings, own_hostname
 from dorimportd.daemon.console import Console
+from dorimportd.daemon.delay import DelayService
 from dorimportd.daemon.housekeeping import Housekeeping
 from dorimportd.daemon.importing import ImportService
 from dorimportd.daemon.listening import Listeners
 from dorimportd.daemon.reload import CurrentSettings, Reload, addresses
 from dorimportd.daemon.supervise import Supervisor
+from dorimportd.daemon.work import ImportWork
 from dorimportd.daemon.workers import ThreadWorkers
 from dorimportd.errors import StoreAway
 from dorimportd.events import DaemonStarted, DeliveryAccepted, Event, SettingsWarning, SpoolRecovered, Tell
@@ -84,15 +87,15 @@ class Appliance:
         self._build(config)
 
     def _build(self, config: Path) -> None:
+        self._history = History(self.spool.outcomes)
         self._turns = Turns(self.current().limits.import_workers)
         spool_workers = self._pools["spool"]
         self.listeners = Listeners(
             self._reactor, self._factories(), lambda: addresses(self.current()), self.tell
         )
         self.importing = ImportService(
-            spool=self.spool,
             open_store=self._store_opened,
-            make_importer=self._importer,
+            work=ImportWork(self.spool, self._importer),
             turns=self._turns,
             workers=self._pools["import"],
             clock=self._reactor,
@@ -108,8 +111,10 @@ class Appliance:
             workers=spool_workers,
             tell=self.tell,
         )
+        self._delay = DelayService(clock=self._reactor, now=time.monotonic)
         self._services = MultiService()
         for service in (
+            self._delay,
             self.importing,
             Housekeeping(
                 spool=self.spool,
@@ -258,6 +263,7 @@ class Appliance:
             sessions=self.sessions.count(),
             waiting=self.importing.waiting,
             importing=self.importing.importing,
+            event_loop=self._delay.delay().shape,
             counts=counts,
             last=[delivery_shape(each.delivery, each.outcome) for each in last],
         )
