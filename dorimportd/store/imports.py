@@ -129,6 +129,8 @@ class Run:
                 f"{rows} rows are not {len(transactions)} transactions and {len(rejects)} rejects"
             )
         customer = lock_customer(self._database, self._customer)
+        if not self._goes_on():  # before the rows of another attempt are met
+            raise self._elsewhere()
         counts, fresh, overrode = upsert(
             self._database, customer, self.sequence, transactions, further, known_to_end=self._known_to_end
         )
@@ -156,15 +158,26 @@ class Run:
             "absent_ids": json.dumps(absent.first),
             **asdict(counts),
         }
-        query = Deliveries.update(**values).where(
+        query = Deliveries.update(**values).where(self._as_known)
+        row = find(self._database, self.sequence) if query.execute(self._database) else None
+        if row is None:
+            raise self._elsewhere()
+        return row
+
+    @property
+    def _as_known(self) -> Any:
+        """That the progress of the delivery is the one that this attempt knows."""
+        return (
             (Deliveries.sequence == self.sequence)
             & (Deliveries.windows == self._windows)
             & Deliveries.state.in_(WAITING)
         )
-        row = find(self._database, self.sequence) if query.execute(self._database) else None
-        if row is None:
-            raise StoreAway(f"Delivery {self.sequence} is being imported elsewhere.")
-        return row
+
+    def _goes_on(self) -> bool:
+        return bool(Deliveries.select().where(self._as_known).exists(self._database))
+
+    def _elsewhere(self) -> StoreAway:
+        return StoreAway(f"Delivery {self.sequence} is being imported elsewhere.")
 
 
 def begin(database: Connected, sequence: int, format: str, *, whole_days: bool, resume: bool) -> Run:
