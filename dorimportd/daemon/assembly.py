@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IProtocolFactory
 
 import dorimportd
 from dorimportd.config.settings import Settings, own_hostname
+from dorimportd.daemon.absence import StoreStatus
 from dorimportd.daemon.console import Console
 from dorimportd.daemon.delay import DelayService
 from dorimportd.daemon.housekeeping import Housekeeping
@@ -44,14 +45,12 @@ from dorimportd.receive.workers import Workers
 from dorimportd.report.shapes import delivery_shape, status_shape
 from dorimportd.spool.spool import Spool
 from dorimportd.spool.upload import Room
-from dorimportd.store.deliveries import DeliveryRow
 from dorimportd.store.sales import SalesRow
 from dorimportd.store.store import Store, open_store, url_shown
-from dorimportd.words import Channel, Envelope, State
+from dorimportd.words import Channel, Envelope, iso
 
 SPOOL_THREADS: Final = 8
 LOGIN_THREADS: Final = 2  # each takes 19 MiB while it hashes
-LAST_DELIVERIES: Final = 10  # that status shows
 OUTCOMES_MENDED: Final = 5000  # of the newest deliveries: more than are imported before a disk has them
 
 
@@ -246,7 +245,7 @@ class Appliance:
 
     async def _status(self, request: Mapping[str, Any]) -> dict[str, Any]:
         settings = self.current()
-        counts, last = await self._ask_store()
+        counts, last = await self.importing.overview() or (None, [])
         return status_shape(
             version=dorimportd.__version__,
             pid=os.getpid(),
@@ -255,8 +254,7 @@ class Appliance:
             hostname=settings.hostname,
             mail_domain=settings.mail_domain,
             host_keys=fingerprints(self._host_keys),
-            database=url_shown(settings.database_url),
-            database_state=self.importing.store_state,
+            database=database_shape(self.importing.store_status, url_shown(settings.database_url)),
             spool=str(self.spool.layout.root),
             free_bytes=await self._pools["spool"].run(free_bytes, self.spool.layout.root),
             free_floor_bytes=settings.limits.free_space,
@@ -267,16 +265,6 @@ class Appliance:
             counts=counts,
             last=[delivery_shape(each.delivery, each.outcome) for each in last],
         )
-
-    async def _ask_store(self) -> tuple[Mapping[State, int] | None, Iterable[DeliveryRow]]:
-        """What the database says; None and nothing while it is away."""
-        store = self.importing.store
-        if store is None:
-            return None, []
-        try:
-            return await self._pools["import"].run(ask, store)
-        except StoreAway:
-            return None, []
 
     async def _reload_asked(self, request: Mapping[str, Any]) -> dict[str, Any]:
         mistakes = await self.reload()
@@ -314,12 +302,18 @@ def open_spool(settings: Settings) -> Spool:
     return Spool(settings.state_directory / "spool", room=room_of(settings))
 
 
+def database_shape(status: StoreStatus, url: str) -> dict[str, Any]:
+    """The database, for `status`."""
+    return {
+        "url": url,
+        "state": status.state,
+        "reason": status.reason,
+        "since": status.since and iso(status.since),
+        "next_try_seconds": status.next_try_seconds,
+    }
+
+
 def free_bytes(path: Path) -> int:
     """What is free on the disk of *path*, for one who is not root."""
     free = os.statvfs(path)
     return free.f_bavail * free.f_frsize
-
-
-def ask(store: Store) -> tuple[Mapping[State, int], Iterable[DeliveryRow]]:
-    """On a worker thread: deliveries by state, and the last ones."""
-    return store.queue(), store.deliveries(limit=LAST_DELIVERIES)

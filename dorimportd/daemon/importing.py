@@ -17,6 +17,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
+from dorimportd.daemon.absence import Absence, Inquiry, StoreStatus
 from dorimportd.daemon.journal import fault
 from dorimportd.daemon.work import MOST_TRIES, Found, ImportWork
 from dorimportd.errors import Interrupted, NotAccepted, NotWaiting, StoreAway, StoreUnusable
@@ -40,15 +41,24 @@ from dorimportd.events import (
 from dorimportd.instants import reach
 from dorimportd.pipeline.turns import Courtesy, Turn, Turns, pause
 from dorimportd.receive.workers import Workers
+from dorimportd.store.deliveries import DeliveryRow
 from dorimportd.store.store import Store
 from dorimportd.words import Delivery, Outcome, State
 
 LOOK_EVERY: Final = 5.0  # seconds: for what another process accepted while nobody woke us
+LAST_DELIVERIES: Final = 10  # of an overview
 TOLD: Final[dict[State, Callable[[Delivery, Outcome], Event]]] = {
     State.IMPORTED: DeliveryImported,
     State.HELD: DeliveryHeld,
     State.DUPLICATE: DeliveryDuplicate,
 }
+
+Overview = tuple[dict[State, int], list[DeliveryRow]]
+
+
+def overview(store: Store) -> Overview:
+    """On a worker thread: how many deliveries are in each state, and the last ones."""
+    return store.queue(), store.deliveries(limit=LAST_DELIVERIES)
 
 
 class ImportService(Service):
@@ -76,22 +86,21 @@ class ImportService(Service):
         self._clear = Signal()  # set while no small delivery is there that large ones give way to
         self._clear.set()
         self._store: Store | None = None
-        self._away = 0  # failures in a row to use the database; 0 again when something was done with it
+        self._absence = Absence(clock)  # of the database
         self._paused = False  # nothing begins until the next look
         self._look_at_all = True
         self._looking = False
         self._look_again = False
         self._timer: IDelayedCall | None = None
         self._imports: set[Deferred[None]] = set()
+        self._inquiry: Inquiry[Overview] = Inquiry(clock)
 
     # What others may ask.
 
     @property
-    def store_state(self) -> str:
-        """For people: ok, opening or away."""
-        if self._away:
-            return "away"
-        return "ok" if self._store is not None else "opening"
+    def store_status(self) -> StoreStatus:
+        """The database, as people are told of it."""
+        return self._absence.status(opened=self._store is not None)
 
     @property
     def waiting(self) -> int:
@@ -105,6 +114,13 @@ class ImportService(Service):
     def store(self) -> Store | None:
         """The database, once it was opened."""
         return self._store
+
+    async def overview(self) -> Overview | None:
+        """What the database says of the deliveries; None while it is away or says nothing."""
+        store = self._store
+        if store is None or self._absence.failures:
+            return None
+        return await self._inquiry.ask(lambda: self._workers.run(overview, store))
 
     def wake(self, *, retried: bool = False) -> None:
         """There is something new: a delivery was accepted, or (*retried*) one is to be imported again."""
@@ -140,14 +156,14 @@ class ImportService(Service):
     async def _look(self) -> None:
         self._looking = True
         self._cancel_timer()
-        wait = LOOK_EVERY
+        wait, failures = LOOK_EVERY, self._absence.failures
         try:
             for turn in await self._found():
                 self._turns.add(turn)
-            self._paused = False
-            self._begin_imports()
-            if not self._turns.running:
-                self._store_is_back()
+            if self._absence.failures > failures:  # an import met it meanwhile, and waits
+                wait = pause(self._absence.failures)
+            else:
+                self._go_on()
         except (StoreAway, StoreUnusable) as error:
             wait = self._store_is_away(error)
         except (NotAccepted, OSError) as error:
@@ -161,14 +177,33 @@ class ImportService(Service):
         self._look_later(wait)
         self._let_large_go_on()
 
-    async def _found(self) -> list[Turn]:
-        """The deliveries that are new, or with the first look all that wait in the store."""
+    def _go_on(self) -> None:
+        """The database answered a look; whether it can be written to, the first import shows."""
+        self._paused = False
+        self._begin_imports()
+        if not self._turns.running:
+            self._store_is_back()
+
+    async def _opened(self) -> Store:
+        """The database; after it was away what is at its URL now, which may be another one."""
+        if self._store is not None and self._absence.failures and not self._store_in_use:
+            await self._workers.run(self._store.let_go)
+            self._store = None
         if self._store is None:
             self._store = await self._workers.run(self._open_store)
             self._look_at_all = True
+        return self._store
+
+    @property
+    def _store_in_use(self) -> bool:
+        return self._turns.running > 0 or self._inquiry.running
+
+    async def _found(self) -> list[Turn]:
+        """The deliveries that are new, or with the first look all that wait in the store."""
+        store = await self._opened()
         whole, self._look_at_all = self._look_at_all, False
         try:
-            found = await self._workers.run(self._work.look, self._store, whole)
+            found = await self._workers.run(self._work.look, store, whole)
         except Exception:
             self._look_at_all = True
             raise
@@ -206,14 +241,12 @@ class ImportService(Service):
     def _store_is_away(self, error: StoreAway | StoreUnusable) -> float:
         """Tell it once for each pause; the seconds to wait, more each time."""
         self._paused = True
-        self._away += 1
-        wait = pause(self._away)
+        wait = self._absence.failed(str(error))
         self._tell(StoreLost(str(error), wait))
         return wait
 
     def _store_is_back(self) -> None:
-        if self._away:
-            self._away = 0
+        if self._absence.end():
             self._tell(StoreBack())
 
     # Importing.

@@ -89,6 +89,10 @@ def run(config: Path, *, tell: Tell | None = None, ready: Callable[[Appliance], 
         # What root makes there, the unit's user could not use.
         return refuse(f"{folder} is not root's; run it as its owner, or `systemctl start dorimportd`", FAILED)
 
+    from dorimportd.daemon.mended import install_reactor
+
+    install_reactor()  # before any module of Twisted's takes its own
+
     from twisted.internet import reactor
 
     from dorimportd.daemon.assembly import Appliance

@@ -41,12 +41,15 @@ ONE_ROW_EACH: Final[Mapping[int, int]] = MappingProxyType({})
 NONE_ABSENT: Final = Absent()
 
 RECORDED: Final = ("state", "reason", "format", "windows", "absent", "absent_ids", *asdict(Counts()))
+# The progress of the delivery is the one that an attempt knows.
+AS_KNOWN_TO_IT: Final = (
+    (Deliveries.sequence == slot("sequence"))
+    & (Deliveries.windows == slot("windows_before"))
+    & Deliveries.state.in_(WAITING)
+)
+AS_KNOWN: Final = Prepared(Deliveries.select(Deliveries.sequence).where(AS_KNOWN_TO_IT))
 RECORD: Final = Prepared(
-    Deliveries.update({getattr(Deliveries, name): slot(name) for name in RECORDED}).where(
-        (Deliveries.sequence == slot("sequence"))
-        & (Deliveries.windows == slot("windows_before"))
-        & Deliveries.state.in_(WAITING)
-    )
+    Deliveries.update({getattr(Deliveries, name): slot(name) for name in RECORDED}).where(AS_KNOWN_TO_IT)
 )
 ADD: Final = Prepared(
     Customers.update({Customers.transactions: Customers.transactions + slot("fresh")}).where(
@@ -164,6 +167,8 @@ class Run:
                 f"{rows} rows are not {len(transactions)} transactions and {len(rejects)} rejects"
             )
         customer = lock_customer(self._database, self._customer)
+        if not self._goes_on():  # before the rows of another attempt are met
+            raise self._elsewhere()
         counts, fresh, overrode = upsert(
             self._database, customer, self.sequence, transactions, further, known_to_end=self._known_to_end
         )
@@ -197,9 +202,17 @@ class Run:
         )
         row = find(self._database, self.sequence) if cursor.rowcount else None
         if row is None:
-            raise StoreAway(f"Delivery {self.sequence} is being imported elsewhere.")
+            raise self._elsewhere()
         reach("import.recorded", self._name)
         return row
+
+    def _goes_on(self) -> bool:
+        """Whether the progress of the delivery is the one that this attempt knows."""
+        found = AS_KNOWN.execute(self._database, sequence=self.sequence, windows_before=self._windows)
+        return found.fetchone() is not None
+
+    def _elsewhere(self) -> StoreAway:
+        return StoreAway(f"Delivery {self.sequence} is being imported elsewhere.")
 
 
 def begin(database: Connected, sequence: int, format: str, *, whole_days: bool, resume: bool) -> Run:

@@ -86,6 +86,13 @@ class Store:
         """Close the connections of all threads.  The caller has seen to it that none is at work."""
         self._database.close_all()
 
+    def let_go(self) -> None:
+        """Close it as `close` does, so that what is at its URL now may be opened.
+
+        Raises StoreUnusable when that would do harm; then it is not closed.
+        """
+        self._database.let_go()
+
     def register(self, accepted: Iterable[Delivery]) -> None:
         """Enter deliveries as received; all or none.  Those that are known already stay as they are."""
         deliveries.register(self._database, accepted)

@@ -16,7 +16,9 @@ POISON = "poison.csv"
 NEIGHBOURS = ("beta", "gamma")
 ROWS = 300_000
 TINY_FILES = 60
-LATEST_SECONDS = 20  # two on a machine that is otherwise idle; only a file that waits for the large one's end is later
+LATEST_SECONDS = (
+    20  # two on a machine that is otherwise idle; only a file that waits for the large one's end is later
+)
 
 
 @pytest.fixture(params=["SQLite", "PostgreSQL"])
@@ -27,7 +29,16 @@ def appliance(request, tmp_path):
         url = request.getfixturevalue("postgresql_url")()
     appliance = Appliance(tmp_path / "appliance", url)
     for name in NEIGHBOURS:
-        words = ("--timezone", "Europe/Berlin", "--currency", "EUR", "--format", "plain", "--password-file", "-")
+        words = (
+            "--timezone",
+            "Europe/Berlin",
+            "--currency",
+            "EUR",
+            "--format",
+            "plain",
+            "--password-file",
+            "-",
+        )
         appliance.run_ctl("customer", "add", name, *words, stdin=PASSWORD + "\n")
     yield appliance
     if appliance.daemon is not None:

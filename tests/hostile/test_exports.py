@@ -56,7 +56,9 @@ def logged(doors, begin):
     doors.is_served()
     lines = doors.appliance.log.read_bytes()[begin:].decode().split("\n")
     for line in lines:
-        assert len(line) < 2_100 and line == "".join(c for c in line if c >= " " and c not in "\x85\u202e\u2028")
+        assert len(line) < 2_100 and line == "".join(
+            c for c in line if c >= " " and c not in "\x85\u202e\u2028"
+        )
         assert "2026-01-01" not in line[:30], line
     return lines
 
@@ -78,7 +80,9 @@ def test_what_a_mail_says_is_one_line_of_the_log(doors):
         assert lines.ask(b"HELO " + b"x\x1b[2J" * 300).startswith("250")
         assert lines.ask(b"MAIL FROM:<\x1b[2J@x>").startswith("501")
         assert lines.mail(b"Message-ID: <a\x1b@b>\r\n\r\nx").startswith("554")
-        answer = lines.mail(message((f"Content-Type: text/csv\r\nContent-Disposition: {name}", b"a;b\r\n1;2")))
+        answer = lines.mail(
+            message((f"Content-Type: text/csv\r\nContent-Disposition: {name}", b"a;b\r\n1;2"))
+        )
         assert answer.startswith("250")
         assert lines.ask(b"RCPT TO:<x>").startswith("503")
     lines = logged(doors, begin)

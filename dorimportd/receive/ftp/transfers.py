@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from itertools import islice
@@ -139,7 +140,7 @@ async def mlsd(session: Session, argument: bytes) -> Answer:
 
 def long_listing(session: Session) -> Render:
     """How LIST shows a file in this session."""
-    owner, now = session.avatar.customer.name, session.house.clock.seconds()
+    owner, now = session.avatar.customer.name, time.time()
     return lambda each: long_line(each, owner, now)
 
 
