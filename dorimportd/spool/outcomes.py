@@ -20,7 +20,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from dorimportd.spool.durable import make_folder, replace
+from dorimportd.spool.durable import make_folder, remove, replace
 from dorimportd.spool.layout import Layout, token
 from dorimportd.spool.upload import because
 from dorimportd.words import State
@@ -88,7 +88,7 @@ class Outcomes:
             new.write_text(json.dumps(asdict(past), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
             new.rename(path)
         except OSError as error:
-            new.unlink(missing_ok=True)
+            remove(new)
             raise because(error) from error
 
     def ask_again(self, sequence: int) -> None:
@@ -126,8 +126,7 @@ class Outcomes:
             path = self._format_path(digest)
             try:
                 make_folder(self._layout.formats)
-                if not path.exists():
-                    replace(path, text)
+                replace(path, text)  # also one that is there: nobody knows whether it was synced
             except OSError as error:
                 raise because(error) from error
             self._kept.add(digest)
