@@ -200,6 +200,8 @@ class ImportService(Service):
                     new.append(self._spool.delivery(sequence))
                 except NotAccepted as error:
                     unreadable.append((sequence, str(error)))
+            # The process that accepted one from the disk may have been killed before it synced the name.
+            self._spool.sync_names(each.sequence for each in new if each.envelope.channel is Channel.LOCAL)
             store.register(new)
             local += [each for each in new if each.envelope.channel is Channel.LOCAL and not whole]
             turns += [Turn(each.sequence, each.envelope.customer, each.envelope.size) for each in new]

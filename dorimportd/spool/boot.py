@@ -18,7 +18,7 @@ BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
 def mend(layout: Layout) -> None:
-    """Cut each unfinished upload to what is on the disk, if the machine has started again.  Raises OSError."""
+    """Cut each unfinished upload to what was synced, if the machine has started again.  Raises OSError."""
     if has_started_again(layout):
         for folder in layout.incoming.glob("*/*"):
             cut_to_kept(folder)

@@ -118,7 +118,7 @@ class Spool:
         self.sync_names([self.sequence.last()])
 
     def sync_names(self, sequences: Iterable[int]) -> None:
-        """On return those of these deliveries that are there have their names on the disk.  Raises OSError."""
+        """On return the names of these deliveries, if they are there, are on the disk.  Raises OSError."""
         for folder in {self.layout.delivery(each).parent for each in sequences}:
             if folder.is_dir():
                 sync_folder(folder.parent)

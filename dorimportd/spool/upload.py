@@ -5,10 +5,11 @@
     upload   the note: name, channel, peer, when it began
     gap      only while bytes came ahead of their turn: the size up to which all bytes are there
     whole    only under a temporary name, when its sender has closed it: it waits for its final name
-    kept     the size up to which all is on the disk; when the connection was lost, or the daemon ended
+    kept     the size up to which all is on the disk, once its sender was gone
 
-After a power cut what was not synced may be gone or be zeros: an upload is then cut to what was kept.  Half an upload never looks whole: only `accept` makes a delivery of it, and it refuses one that has a
-gap.  Everything here blocks on the disk and runs on a worker thread, for one upload on one at a time.
+Half an upload never looks whole: only `accept` makes a delivery of it, and it refuses one that has a
+gap.  After a power cut it is cut to what was synced.  Everything here blocks on the disk and runs on a
+worker thread, for one upload on one at a time.
 """
 
 from __future__ import annotations
@@ -251,7 +252,7 @@ class Upload:
     def keep_whole(self) -> None:
         """Its sender says that this is all of it, under a name that is not its final one.
 
-        On return bytes, note, mark and all names are on the disk.  Raises Incomplete, NoSpace or SpoolFailing.
+        On return bytes, note, mark and all names are on the disk.  Raises Incomplete, NoSpace, SpoolFailing.
         """
         self.check_whole()
         self._keep("whole")

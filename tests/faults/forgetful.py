@@ -20,6 +20,7 @@ import shutil
 import stat
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -86,10 +87,8 @@ class Shadow:
         """Keep an inode that was seen, also when it loses its name, so that its number is not used again."""
         if inode not in self._kept:
             flags = os.O_PATH if follow else os.O_PATH | os.O_NOFOLLOW
-            try:
+            with suppress(FileNotFoundError):  # it went away since the listing; nothing of it was synced
                 self._kept[inode] = os.open(path, flags | os.O_CLOEXEC, dir_fd=folder)
-            except FileNotFoundError:
-                pass  # it went away between the listing and this; nothing of it was synced
 
 
 def main() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from enum import StrEnum
 from math import inf
@@ -78,5 +77,5 @@ class Disk:
             return path.read_bytes()
         content = synced.read_bytes() if synced.exists() else b""
         if self._left is Left.NAMES and path is not None:
-            return content.ljust(os.stat(path).st_size, b"\0")
+            return content.ljust(path.stat().st_size, b"\0")
         return content
