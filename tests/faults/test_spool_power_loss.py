@@ -11,6 +11,7 @@ from faults.forgetful import Shadow
 from faults.powercut import Disk, Left
 
 from dorimportd.errors import NoSuchFile
+from dorimportd.spool.durable import sync_folder
 from dorimportd.spool.mail import MailNote
 from dorimportd.spool.outcomes import Past, Reading
 from dorimportd.spool.spool import Spool
@@ -24,7 +25,7 @@ class Machine:
     """A disk that forgets, under the spool in `state`; the power is cut after each sync."""
 
     def __init__(self, folder, monkeypatch):
-        self.state = folder / "disk" / "new" / "state"
+        self.state = folder / "disk" / "new" / "state"  # of which only the first is there
         (folder / "disk").mkdir()
         self._folder = folder
         self._shadow = Shadow(folder / "shadow")
@@ -103,6 +104,14 @@ def test_the_first_deliveries_of_a_new_state_folder(machine):
     spool = machine.spool()
     assert [send(machine, spool, f"{number}.csv") for number in range(3)] == [1, 2, 3]
     assert machine.count > 40
+
+
+def test_a_state_folder_that_somebody_else_has_just_made(machine):
+    machine.state.parent.mkdir()
+    sync_folder(machine.state.parent.parent)
+    machine.state.mkdir()
+    spool = machine.spool()
+    assert send(machine, spool, "a.csv") == 1
 
 
 def test_the_deliveries_around_a_new_folder_of_a_thousand(machine):
