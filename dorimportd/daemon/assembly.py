@@ -74,7 +74,7 @@ class Appliance:
         self.spool.hold()
         self._history = History(self.spool.outcomes)
         self._found_unfinished = self.spool.recover()
-        self._first_store: Store | None = self._try_store(settings.database_url)
+        self._first_store: Store | None = self._try_store()
         self._started_at = datetime.now(UTC)
         self._host_keys = load_or_make_host_keys(settings.state_directory / "keys", tell=tell)
         self._pools = {
@@ -210,17 +210,27 @@ class Appliance:
 
     # Parts.
 
-    def _try_store(self, url: str) -> Store | None:
+    def _try_store(self) -> Store | None:
         """The database, if it answers now; a daemon starts without it and accepts files all the same."""
         try:
-            return open_store(url)
+            return self._open_store()
         except StoreAway:
             return None
 
     def _store_opened(self) -> Store:
         first, self._first_store = self._first_store, None
-        store = first if first is not None else open_store(self.current().database_url)
+        store = first if first is not None else self._open_store()
         self._history.mend(store, self._plan_now, OUTCOMES_MENDED)
+        return store
+
+    def _open_store(self) -> Store:
+        """The database; a number by which it knows a delivery is not given to another one from now on."""
+        store = open_store(self.current().database_url)
+        try:
+            self.spool.sequence.recover(store.last_registered())
+        except BaseException:
+            store.close()
+            raise
         return store
 
     def _importer(self, store: Store, stopping: Callable[[], bool]) -> Importer:

@@ -58,6 +58,8 @@ class ImportWork:
                     new.append(self._spool.delivery(sequence))
                 except NotAccepted as error:
                     found.unreadable.append((sequence, str(error)))
+            # The process that accepted one from the disk may have been killed before it synced the name.
+            self._spool.sync_names(each.sequence for each in new if each.envelope.channel is Channel.LOCAL)
             store.register(new)
             reach("import.registered")
             found.local.extend(each for each in new if each.envelope.channel is Channel.LOCAL and not whole)

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from dorimportd.errors import NotAccepted
-from dorimportd.pipeline.backup import DATABASE, BadBackup, Entry, copied, digest_of, entries, make_folders
-from dorimportd.spool.durable import sync_folder
+from dorimportd.pipeline.backup import DATABASE, BadBackup, Entry, copied, digest_of, entries
+from dorimportd.spool.durable import make_folders, sync_folder
 from dorimportd.spool.spool import Spool
 from dorimportd.spool.upload import Room
 from dorimportd.words import Delivery

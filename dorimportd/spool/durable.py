@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -29,13 +30,34 @@ def sync_folder(path: Path) -> None:
         os.close(handle)
 
 
+def sync_place(path: Path) -> None:
+    """On return the name of the folder *path*, which somebody else may have made, is on the disk."""
+    try:
+        sync_folder(path.parent)
+    except PermissionError:
+        os.sync()  # one that we may pass and not read cannot be synced alone
+
+
 def write_synced(path: Path, text: str) -> None:
-    """Make the new file *path* with *text*, which is on the disk on return; its name is not yet."""
+    """Make the file *path* with *text*, which is on the disk on return; its name is not yet.
+
+    Raises OSError, and then leaves no such file: a second attempt does not rely on what the first one wrote.
+    """
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(handle)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(handle)
+    except OSError:
+        remove(path)
+        raise
+
+
+def remove(path: Path) -> None:
+    """Remove the file *path* if the disk lets us: it is of no use, and harms nobody where it stays."""
+    with suppress(OSError):
+        path.unlink()
 
 
 def replace(path: Path, text: str) -> None:
@@ -55,7 +77,22 @@ def refuse_link(path: Path) -> None:
 def make_folder(path: Path) -> None:
     """Make the folder *path* where it is missing; on return its name is on the disk.
 
-    Also when it is there: whoever made it may have been killed before he synced it.
+    Also when it is there: whoever made it may have been killed before he synced it.  Raises OSError, and
+    then does not leave a new one: the next attempt must not find it there and sync nothing.
     """
+    made = not path.exists()
     path.mkdir(mode=0o750, exist_ok=True)
-    sync_folder(path.parent)
+    try:
+        sync_folder(path.parent)
+    except OSError:
+        if made:
+            with suppress(OSError):  # somebody has put something into it already
+                path.rmdir()
+        raise
+
+
+def make_folders(folder: Path) -> None:
+    """Make *folder* and those above it where they are missing; on return they are on the disk."""
+    if not folder.is_dir():
+        make_folders(folder.parent)
+        make_folder(folder)

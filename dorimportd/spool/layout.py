@@ -2,6 +2,7 @@
 
 version                          the layout's number
 lock                             held by the daemon that works here
+boot                             the start of the machine since which a daemon works here
 sequence                         the last sequence taken
 incoming/CUSTOMER/TOKEN/         an upload: data, upload (its note)
 accepted/000000/000000000017/    a delivery: data, upload, envelope, outcome; a thousand to a folder
@@ -35,6 +36,10 @@ class Layout:
     @property
     def lock(self) -> Path:
         return self.root / "lock"
+
+    @property
+    def boot(self) -> Path:
+        return self.root / "boot"
 
     @property
     def sequence(self) -> Path:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from dorimportd.errors import SpoolFailing, TooLarge
 from dorimportd.instants import reach
-from dorimportd.spool.durable import make_folder, replace, sync_folder, write_synced
+from dorimportd.spool.durable import make_folder, remove, replace, sync_folder, write_synced
 from dorimportd.spool.layout import Layout, token
 from dorimportd.spool.upload import SPACE_CHECKED_EVERY, Room, because
 
@@ -93,7 +93,8 @@ class MailUpload:
     def keep(self, note: MailNote) -> KeptMail:
         """Put the message among those that are kept.
 
-        On return message, note and directory entries are on the disk.  Raises NoSpace or SpoolFailing.
+        On return message, note and directory entries are on the disk.  Raises NoSpace or SpoolFailing, and
+        then it is not there.
         """
         folder = mail_folder(self._layout, note.message_id)
         target = folder / self.path.name
@@ -111,13 +112,15 @@ class MailUpload:
             sync_folder(folder)
             reach("mail.folder_synced")
         except OSError as error:
+            remove(target)
+            remove(target.with_suffix(".json"))
             raise because(error) from error
         return KeptMail(target, note)
 
     def drop(self) -> None:
         """Remove what came: the connection was lost before the message ended, or it is too large."""
         self._file.close()
-        self.path.unlink(missing_ok=True)
+        remove(self.path)  # or the next start does
 
 
 def mail_folder(layout: Layout, message_id: str) -> Path:

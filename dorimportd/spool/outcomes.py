@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from dorimportd.instants import reach
-from dorimportd.spool.durable import make_folder, replace, sync_folder, write_synced
+from dorimportd.spool.durable import make_folder, remove, replace, sync_folder, write_synced
 from dorimportd.spool.layout import Layout, token
 from dorimportd.spool.upload import because
 from dorimportd.words import State
@@ -98,7 +98,7 @@ class Outcomes:
             if again:
                 sync_folder(path.parent)
         except OSError as error:
-            new.unlink(missing_ok=True)
+            remove(new)
             raise because(error) from error
 
     def ask_again(self, sequence: int) -> None:
@@ -136,9 +136,8 @@ class Outcomes:
             path = self._format_path(digest)
             try:
                 make_folder(self._layout.formats)
-                if not path.exists():
-                    replace(path, text)
-                    reach("import.format_kept")
+                replace(path, text)  # also one that is there: nobody knows whether it was synced
+                reach("import.format_kept")
             except OSError as error:
                 raise because(error) from error
             self._kept.add(digest)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import threading
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -20,13 +21,22 @@ from dorimportd.errors import Incomplete, NoSuchFile, NotAccepted, SpoolFailing,
 from dorimportd.instants import reach
 from dorimportd.spool.accept import Sequence, accept, read_envelope
 from dorimportd.spool.attempts import Attempts
-from dorimportd.spool.durable import make_folder, refuse_link, sync_file
+from dorimportd.spool.boot import mend
+from dorimportd.spool.durable import make_folder, make_folders, refuse_link, replace, sync_folder, sync_place
 from dorimportd.spool.layout import PER_FOLDER, VERSION, Layout, token
 from dorimportd.spool.mail import KeptMail, MailUpload, copies
 from dorimportd.spool.names import check_name, final_name
 from dorimportd.spool.outcomes import Outcomes
 from dorimportd.spool.roots import Entry, Roots
-from dorimportd.spool.upload import Note, Room, Upload, because, is_whole, remove_unclaimed, resumable_size
+from dorimportd.spool.upload import (
+    Note,
+    Room,
+    Upload,
+    because,
+    is_whole,
+    remove_unclaimed,
+    resumable_size,
+)
 from dorimportd.words import Channel, Delivery
 
 # On these a client that begins a name anew has given up the broken upload of it.
@@ -59,11 +69,10 @@ class Spool:
     # The house: made once, held by one daemon.
 
     def _make(self) -> None:
-        self.layout.root.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        make_folders(self.layout.root.parent)
         make_folder(self.layout.root)
         if not self.layout.version.exists():
-            self.layout.version.write_text(f"{VERSION}\n")
-            sync_file(self.layout.version)
+            replace(self.layout.version, f"{VERSION}\n")
         for folder in (self.layout.incoming, self.layout.accepted, self.layout.roots, self.layout.mail):
             make_folder(folder)
         if int(self.layout.version.read_text()) != VERSION:
@@ -93,7 +102,9 @@ class Spool:
         Returns the number of unfinished uploads, which are kept for resuming.  Raises SpoolUnusable.
         """
         try:
+            sync_place(self.layout.root.parent)
             self.sequence.recover()
+            self._sync_last()
             for left in self.layout.incoming.glob("*.eml"):
                 left.unlink()  # its sender got no 250
             for left in self.layout.incoming.glob("*/*/envelope"):
@@ -102,12 +113,24 @@ class Spool:
             for left in self.layout.incoming.glob("*/*"):
                 if not may_be_resumed(left):
                     remove_unclaimed(left)
+            mend(self.layout)
             last = self.sequence.last()
             shown = last // PER_FOLDER * PER_FOLDER - 1  # those before were synced when the folder was full
             self.roots.put_all(self._readable(max(0, shown - PER_FOLDER)))
         except OSError as error:
             raise SpoolUnusable(f"{error.filename or self.layout.root}: {error.strerror}") from error
         return sum(1 for _ in self.layout.incoming.glob("*/*"))
+
+    def _sync_last(self) -> None:
+        """Who accepted the last delivery may have been killed before he synced its name."""
+        self.sync_names([self.sequence.last()])
+
+    def sync_names(self, sequences: Iterable[int]) -> None:
+        """On return the names of these deliveries, if they are there, are on the disk.  Raises OSError."""
+        for folder in {self.layout.delivery(each).parent for each in sequences}:
+            if folder.is_dir():
+                sync_folder(folder.parent)
+                sync_folder(folder)
 
     def _readable(self, after: int) -> Iterator[Delivery]:
         """The deliveries whose envelope can be read; whoever imports tells of the others."""
@@ -134,6 +157,7 @@ class Spool:
             reach("upload.folder_made", name)
             upload = self._opened(folder, customer, note)
         except OSError as error:
+            shutil.rmtree(folder, ignore_errors=True)
             raise because(error) from error
         try:
             reach("upload.claimed", name)
@@ -187,6 +211,8 @@ class Spool:
         """Nobody writes *upload* any more; it is kept for resuming, unless it is empty or broken."""
         if upload.broken or (upload.size == 0 and not is_whole(upload.folder)):
             upload.drop()
+        else:
+            keep(upload)
         try:
             upload.close()
         except OSError:
@@ -401,6 +427,15 @@ def may_be_resumed(folder: Path) -> bool:
         return Note.read(folder).channel in RESUMES
     except (OSError, ValueError, KeyError):
         return True
+
+
+def keep(upload: Upload) -> None:
+    """Have what came of *upload* outlive a power cut, if the disk takes it."""
+    try:
+        upload.keep()
+    except NotAccepted:
+        if upload.broken:
+            upload.drop()  # what the disk has of it is not known
 
 
 def in_order(names: Iterable[str]) -> Iterator[str]:

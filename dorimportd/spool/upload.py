@@ -5,9 +5,11 @@
     upload   the note: name, channel, peer, when it began
     gap      only while bytes came ahead of their turn: the size up to which all bytes are there
     whole    only under a temporary name, when its sender has closed it: it waits for its final name
+    kept     the size up to which all is on the disk, once its sender was gone
 
 Half an upload never looks whole: only `accept` makes a delivery of it, and it refuses one that has a
-gap.  Everything here blocks on the disk and runs on a worker thread, for one upload on one at a time.
+gap.  After a power cut it is cut to what was synced.  Everything here blocks on the disk and runs on a
+worker thread, for one upload on one at a time.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from typing import Final
 
 from dorimportd.errors import Incomplete, NoSpace, NotAccepted, SpoolFailing, TooLarge, UploadBusy
 from dorimportd.instants import reach
-from dorimportd.spool.durable import refuse_link, sync_folder, write_synced
+from dorimportd.spool.durable import refuse_link, sync_file, sync_folder, write_synced
 from dorimportd.words import Channel
 
 SPACE_CHECKED_EVERY: Final = 1 << 20  # bytes written
@@ -145,6 +147,7 @@ class Upload:
         self._unchecked = 0  # bytes written since the free space was looked at
         self.size = 0
         self.broken = False  # a sync failed: what the disk holds is not known any more
+        self._kept = False  # there may be a mark of what is on the disk
         self._handle = claim(folder)
 
     @property
@@ -163,6 +166,8 @@ class Upload:
             raise Incomplete
         try:
             self._check_space(len(content))
+            if self._kept and offset < self.size:
+                self._unmark()
             if offset > self.size:
                 self._note_gap()
             self._write_at(offset, content)
@@ -179,6 +184,7 @@ class Upload:
         if size >= self.size:
             return
         try:
+            self._unmark()
             os.ftruncate(self._handle, size)
             (self.folder / "gap").unlink(missing_ok=True)
         except OSError as error:
@@ -194,8 +200,9 @@ class Upload:
         """
         try:
             size = resumable_size(self.folder)
-            if writing:
-                (self.folder / "whole").unlink(missing_ok=True)
+            self._kept = True
+            if writing and (self.folder / "whole").exists():
+                self._unmark()
             os.ftruncate(self._handle, size)
             (self.folder / "gap").unlink(missing_ok=True)
             reach("upload.resumed", self.note.name)
@@ -240,20 +247,51 @@ class Upload:
             self.broken = True
             raise because(error) from error
 
+    def sync_names(self) -> None:
+        """On return the names in its folder are on the disk.  Raises OSError; it is then `broken`, too."""
+        try:
+            sync_folder(self.folder)
+        except OSError:
+            self.broken = True
+            raise
+
     def keep_whole(self) -> None:
         """Its sender says that this is all of it, under a name that is not its final one.
 
-        On return bytes, note and mark are on the disk.  Raises Incomplete, NoSpace or SpoolFailing.
+        On return bytes, note, mark and all names are on the disk.  Raises Incomplete, NoSpace, SpoolFailing.
         """
         self.check_whole()
+        self._keep("whole")
+
+    def keep(self) -> None:
+        """What came so far is to be resumed: on return it is on the disk, unless it was there already.
+
+        Raises NoSpace or SpoolFailing; unless it is `broken` then, it can be resumed until a power cut.
+        """
+        if not is_whole(self.folder):
+            self._ahead.clear()
+            self._keep("kept")
+
+    def _keep(self, mark: str) -> None:
         self.sync()
         try:
-            write_synced(self.folder / "whole", str(self.size))
-            reach("upload.whole_marked", self.note.name)
-            sync_folder(self.folder)
-            reach("upload.whole_synced", self.note.name)
+            write_synced(self.folder / mark, str(self.size))
+            reach("upload.marked", self.note.name)
+            self._sync_place()
+            reach("upload.mark_synced", self.note.name)
         except OSError as error:
             raise because(error) from error
+
+    def _sync_place(self) -> None:
+        """Have its note, and the way to it from incoming/ on, on the disk."""
+        self.sync_names()
+        try:
+            sync_file(self.folder / "upload")
+            sync_folder(self.folder.parent)
+            sync_folder(self.folder.parent.parent)
+        except OSError:
+            self.broken = True
+            raise
 
     def sha256(self) -> str:
         """Of all bytes, 64 hexadecimal digits.  Raises SpoolFailing."""
@@ -293,6 +331,13 @@ class Upload:
         elif there < self.size:
             raise OSError(errno.EIO, "bytes that were written are gone")
         (self.folder / "gap").unlink(missing_ok=True)
+
+    def _unmark(self) -> None:
+        """What was kept is written over now: after a power cut nobody must take it for what it was."""
+        for mark in ("whole", "kept"):
+            (self.folder / mark).unlink(missing_ok=True)
+        self.sync_names()
+        self._kept = False
 
     def _check_space(self, more: int) -> None:
         self._unchecked += more

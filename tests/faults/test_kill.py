@@ -56,15 +56,15 @@ DOORS = {
 }
 TEMPORARY = {
     "ftp": {
-        "upload.whole_marked": False,
-        "upload.whole_synced": False,
+        "upload.marked": False,
+        "upload.mark_synced": False,
         "ftp.answered@226": False,
         "accept.renamed": True,
         "ftp.answered@250": True,
     },
     "sftp": {
-        "upload.whole_marked": False,
-        "upload.whole_synced": False,
+        "upload.marked": False,
+        "upload.mark_synced": False,
         "sftp.answered@4": False,
         "accept.renamed": True,
         "sftp.accepted": True,

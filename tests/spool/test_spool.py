@@ -166,7 +166,8 @@ def test_the_bytes_are_synced_before_the_name_and_the_name_before_the_return(spo
         calls.append(path.parent.name)
         sync_folder(path)
 
-    monkeypatch.setattr(acceptance, "sync_folder", note_and_sync)
+    for room in (acceptance, uploading):
+        monkeypatch.setattr(room, "sync_folder", note_and_sync)
     monkeypatch.setattr(uploading.os, "fsync", lambda handle: (calls.append("fsync"), fsync(handle)))
     send(spool, b"x")
     # data; envelope; its folder in incoming; the new folder's name in accepted; the delivery's name.
