@@ -33,6 +33,7 @@ from dorimportd.events import (
     Tell,
     TransactionsAbsent,
 )
+from dorimportd.pipeline.asked import ask_store_again
 from dorimportd.pipeline.importer import Importer
 from dorimportd.pipeline.turns import Turn, Turns, pause
 from dorimportd.receive.workers import Workers
@@ -204,6 +205,7 @@ class ImportService(Service):
             local += [each for each in new if each.envelope.channel is Channel.LOCAL and not whole]
             turns += [Turn(each.sequence, each.envelope.customer, each.envelope.size) for each in new]
         if whole:
+            ask_store_again(self._spool.outcomes, store)
             turns = [Turn(each.sequence, each.customer, each.size) for each in store.waiting()]
         return turns, local, unreadable
 
@@ -263,6 +265,8 @@ class ImportService(Service):
             return
         self._turns.done(turn.sequence)
         self._store_is_back()
+        # It may have been asked for while its old outcome was on its way to the store.
+        self._look_at_all = self._look_at_all or outcome.state is State.HELD
         self._tell(TOLD[outcome.state](delivery, outcome))
         if outcome.absent.count:
             self._tell(TransactionsAbsent(delivery, outcome))

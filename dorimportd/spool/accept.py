@@ -29,6 +29,7 @@ from typing import Final
 from dorimportd.errors import SpoolFailing
 from dorimportd.spool.durable import make_folder, sync_folder, write_synced
 from dorimportd.spool.layout import Layout
+from dorimportd.spool.outcomes import Past, write_first
 from dorimportd.spool.upload import Upload, because
 from dorimportd.words import Channel, Delivery, Envelope
 
@@ -104,10 +105,11 @@ def accept(
     peer: str,
     received_at: datetime,
     message_id: str | None,
+    past: Past | None,
     sequence: Sequence,
     layout: Layout,
 ) -> Delivery:
-    """Turn *upload* into the next delivery, durably, under *name*.
+    """Turn *upload* into the next delivery, durably, under *name*; with *past* as its outcome, if given.
 
     On return data, envelope and directory entries are on the disk, so that a reply may now say so
     (guarantee 1).
@@ -130,6 +132,8 @@ def accept(
     )
     try:
         write_synced(upload.folder / "envelope", envelope_text(envelope))
+        if past is not None:
+            write_first(upload.folder, past)
         sync_folder(upload.folder)
         with sequence.next() as number:
             target = layout.delivery(number)

@@ -8,6 +8,7 @@ accepted/000000/000000000017/    a delivery: data, upload, envelope, outcome; a 
 formats/DIGEST.toml              each format that ever read a delivery
 roots/CUSTOMER/NAME              what the customer sees under NAME: a link whose text is a delivery
 mail/ab/DIGEST/TOKEN.eml         a message as it came, TOKEN.json its note; DIGEST of its Message-ID
+mail/alone/DIGEST                a mark: this message came to the archive, and maybe to nobody else
 """
 
 from __future__ import annotations
@@ -58,6 +59,10 @@ class Layout:
     @property
     def mail(self) -> Path:
         return self.root / "mail"
+
+    @property
+    def alone(self) -> Path:
+        return self.mail / "alone"
 
     def delivery(self, sequence: int) -> Path:
         return self.accepted / f"{sequence // PER_FOLDER:06}" / f"{sequence:012}"

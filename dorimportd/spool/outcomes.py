@@ -8,7 +8,8 @@ crash came between them, the delivery still waits there, and is read again as is
 A retry is written here first, too; until it is done the outcome says `received`.
 
 Outcomes are not synced one by one: while the database lives they can be read there.  One that a power cut
-took is missing, and the delivery is then read by the format as it is now.
+took is missing, and the delivery is then read by the format as it is now.  But one of a mail that reached
+only the archive address is there, synced, before the delivery is: it is held from its first moment on.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from dorimportd.spool.durable import make_folder, replace
+from dorimportd.spool.durable import make_folder, replace, write_synced
 from dorimportd.spool.layout import Layout, token
 from dorimportd.spool.upload import because
 from dorimportd.words import State
@@ -85,7 +86,7 @@ class Outcomes:
         path = self._path(sequence)
         new = path.with_name(f".{OUTCOME}.{token()}")
         try:
-            new.write_text(json.dumps(asdict(past), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+            new.write_text(past_text(past), encoding="utf-8")
             new.rename(path)
         except OSError as error:
             new.unlink(missing_ok=True)
@@ -99,6 +100,20 @@ class Outcomes:
         past = self.past(sequence)
         if past is not None:
             self.put(sequence, Past(State.RECEIVED, None, past.readings))
+
+    def unhold(self, sequence: int) -> bool:
+        """Have a held delivery read by the format as it is now, also after a power cut; whether it was held.
+
+        The store may still say that it is held; whoever imports tells it.  Raises NoSpace or SpoolFailing.
+        """
+        past = self.past(sequence) or NO_PAST
+        if past.state.final and past.state is not State.HELD:
+            return False
+        try:
+            replace(self._path(sequence), past_text(Past(State.RECEIVED, None, past.readings)))
+        except OSError as error:
+            raise because(error) from error
+        return True
 
     def was_put_since(self, sequence: int, moment: datetime) -> bool:
         """Whether the outcome of a delivery was written at *moment* or later, by this machine's clock."""
@@ -137,6 +152,16 @@ class Outcomes:
 
     def _format_path(self, digest: str) -> Path:
         return self._layout.formats / f"{digest}.toml"
+
+
+def write_first(folder: Path, past: Past) -> None:
+    """Give the upload *folder* the outcome with which it becomes a delivery.  Raises OSError."""
+    write_synced(folder / OUTCOME, past_text(past))
+
+
+def past_text(past: Past) -> str:
+    """As the file has it."""
+    return json.dumps(asdict(past), ensure_ascii=False, indent=1) + "\n"
 
 
 def read_past(text: str) -> Past | None:

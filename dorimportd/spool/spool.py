@@ -21,7 +21,7 @@ from dorimportd.spool.durable import make_folder, sync_file
 from dorimportd.spool.layout import PER_FOLDER, VERSION, Layout, token
 from dorimportd.spool.mail import KeptMail, MailUpload, copies
 from dorimportd.spool.names import check_name, final_name
-from dorimportd.spool.outcomes import Outcomes
+from dorimportd.spool.outcomes import Outcomes, Past
 from dorimportd.spool.roots import Entry, Roots
 from dorimportd.spool.upload import Note, Room, Upload, because, is_whole, remove_unclaimed, resumable_size
 from dorimportd.words import Channel, Delivery
@@ -60,7 +60,8 @@ class Spool:
         if not self.layout.version.exists():
             self.layout.version.write_text(f"{VERSION}\n")
             sync_file(self.layout.version)
-        for folder in (self.layout.incoming, self.layout.accepted, self.layout.roots, self.layout.mail):
+        layout = self.layout
+        for folder in (layout.incoming, layout.accepted, layout.roots, layout.mail, layout.alone):
             make_folder(folder)
         if int(self.layout.version.read_text()) != VERSION:
             raise SpoolUnusable(f"{self.layout.root} was written by another version of dorimportd")
@@ -92,6 +93,9 @@ class Spool:
             self.sequence.recover()
             for left in self.layout.incoming.glob("*.eml"):
                 left.unlink()  # its sender got no 250
+            for folder in self.layout.incoming.glob("*/*"):
+                if not can_be_resumed(folder):
+                    remove_unclaimed(folder)
             for left in self.layout.incoming.glob("*/*/envelope"):
                 left.unlink()
             last = self.sequence.last()
@@ -111,14 +115,16 @@ class Spool:
 
     # Uploads.
 
-    def begin(self, customer: str, name: str, *, channel: Channel, peer: str) -> Upload:
+    def begin(
+        self, customer: str, name: str, *, channel: Channel, peer: str, recovered: bool = False
+    ) -> Upload:
         """A new upload of *name*; a broken one of that name is dropped when it could have been resumed.
 
         Raises BadName, NoSpace or SpoolFailing.
         """
         check_name(name)
         folder = self.layout.incoming / customer / token()
-        note = Note(name, channel, peer, datetime.now(UTC).isoformat())
+        note = Note(name, channel, peer, datetime.now(UTC).isoformat(), recovered)
         try:
             self.room.check(self.layout.incoming)
             folder.mkdir(mode=0o750, parents=True)
@@ -193,6 +199,7 @@ class Spool:
         name: str | None = None,
         received_at: datetime | None = None,
         message_id: str | None = None,
+        past: Past | None = None,
     ) -> Delivery:
         """Turn *upload* into a delivery under *name*; see accept.accept, also for what it raises.
 
@@ -206,6 +213,7 @@ class Spool:
                 peer=upload.note.peer,
                 received_at=received_at or datetime.now(UTC),
                 message_id=message_id,
+                past=past,
                 sequence=self.sequence,
                 layout=self.layout,
             )
@@ -250,14 +258,18 @@ class Spool:
         return upload
 
     def _unfinished(self, customer: str) -> Iterator[tuple[Path, Note]]:
-        """Uploads of *customer*, the newest last; one whose note was cut by a crash is passed over."""
+        """Uploads of *customer* that can be resumed, the newest last.
+
+        One whose note was cut by a crash is passed over.
+        """
         found = []
         for folder in (self.layout.incoming / customer).glob("*"):
             try:
                 found.append((folder, Note.read(folder)))
             except (OSError, ValueError, KeyError):
                 continue  # it was accepted or dropped meanwhile, or has no note: age removes it
-        yield from sorted(found, key=lambda each: each[1].began_at)
+        resumable = (each for each in found if each[1].channel in RESUMES)
+        yield from sorted(resumable, key=lambda each: each[1].began_at)
 
     def _find(self, customer: str, name: str) -> tuple[Path, Note]:
         for folder, note in reversed(list(self._unfinished(customer))):
@@ -373,6 +385,14 @@ class Spool:
             except (FileNotFoundError, NotADirectoryError):
                 continue  # it was accepted or dropped meanwhile, or is none of ours
         return dropped
+
+
+def can_be_resumed(folder: Path) -> bool:
+    """Whether the upload *folder* is of use to its sender: not a mail, nor a file from the command line."""
+    try:
+        return Note.read(folder).channel in RESUMES
+    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError):
+        return True  # its note was cut by a crash, or it is none of ours: age removes it
 
 
 def in_order(names: Iterable[str]) -> Iterator[str]:

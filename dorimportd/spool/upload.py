@@ -42,12 +42,14 @@ class Note:
     channel: Channel
     peer: str
     began_at: str  # ISO 8601
+    recovered: bool = False  # of a mail that came to the archive address, and not to the customer
 
     @classmethod
     def read(cls, folder: Path) -> Note:
         """The note of the upload *folder*.  Raises OSError, or ValueError for one that was cut by a crash."""
         values = json.loads((folder / "upload").read_text(encoding="utf-8"))
-        return cls(values["name"], Channel(values["channel"]), values["peer"], values["began_at"])
+        given = (values["name"], Channel(values["channel"]), values["peer"], values["began_at"])
+        return cls(*given, values.get("recovered", False))
 
     def write(self, folder: Path) -> None:
         (folder / "upload").write_text(json.dumps(asdict(self)), encoding="utf-8")
