@@ -203,10 +203,16 @@ class UploadRefused(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class UploadsDropped(Event):
-    line = "removed {count} unfinished uploads older than {age_days} days"
+class UploadDropped(Event):
+    line = (
+        "removed an unfinished upload of {customer}: {name!r}, {size} bytes, the last of them at "
+        "{last_byte_at}, more than {age_days} days ago"
+    )
 
-    count: int
+    customer: str
+    name: str
+    size: int
+    last_byte_at: str  # ISO 8601
     age_days: int
 
 

@@ -23,7 +23,16 @@ from dorimportd.spool.mail import KeptMail, MailUpload, copies
 from dorimportd.spool.names import check_name, final_name
 from dorimportd.spool.outcomes import Outcomes, Past
 from dorimportd.spool.roots import Entry, Roots
-from dorimportd.spool.upload import Note, Room, Upload, because, is_whole, remove_unclaimed, resumable_size
+from dorimportd.spool.upload import (
+    Note,
+    Room,
+    Unfinished,
+    Upload,
+    because,
+    is_whole,
+    remove_unclaimed,
+    resumable_size,
+)
 from dorimportd.words import Channel, Delivery
 
 # On these a client that begins a name anew has given up the broken upload of it.
@@ -374,14 +383,26 @@ class Spool:
 
     # Leftovers.
 
-    def drop_unfinished(self, before: datetime) -> int:
-        """Remove uploads that nobody writes and whose last byte came before *before*; their number."""
-        dropped = 0
+    def unfinished(self, customer: str) -> list[Unfinished]:
+        """The uploads of *customer* that can be resumed, or are being written, by name."""
+        found = []
+        for folder, _ in self._unfinished(customer):
+            try:
+                found.append(Unfinished.read(folder))
+            except FileNotFoundError:
+                continue  # it was accepted or dropped meanwhile
+        return sorted(found, key=lambda each: (each.name, each.began_at))
+
+    def drop_unfinished(self, before: datetime) -> list[Unfinished]:
+        """Remove uploads that nobody writes and whose last byte came before *before*; which they were."""
+        dropped = []
         for folder in self.layout.incoming.glob("*/*"):
             try:
                 touched = max(each.stat().st_mtime for each in (folder, *folder.iterdir()))
                 if touched < before.timestamp():
-                    dropped += remove_unclaimed(folder)
+                    upload = Unfinished.read(folder)
+                    if remove_unclaimed(folder):
+                        dropped.append(upload)
             except (FileNotFoundError, NotADirectoryError):
                 continue  # it was accepted or dropped meanwhile, or is none of ours
         return dropped
