@@ -212,10 +212,16 @@ class UploadRefused(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class UploadsDropped(Event):
-    line = "removed {count} unfinished uploads older than {age_days} days"
+class UploadDropped(Event):
+    line = (
+        "removed an unfinished upload of {customer}: {name!r}, {size} bytes, the last of them at "
+        "{last_byte_at}, more than {age_days} days ago"
+    )
 
-    count: int
+    customer: str
+    name: str
+    size: int
+    last_byte_at: str  # ISO 8601
     age_days: int
 
 
@@ -247,6 +253,52 @@ class MailArchived(Event):
 
     message_id: str
     sequence: str  # of the delivery that it is a copy of, "not here yet" when there is none
+
+
+@dataclass(frozen=True, slots=True)
+class MailRecovered(Event):
+    line = (
+        "mail {message_id!r} from {sender!r} reached only the archive address: made delivery "
+        "{delivery.sequence} of {delivery.envelope.customer} of it, held"
+    )
+    level = Level.WARNING
+
+    message_id: str
+    sender: str
+    delivery: Delivery
+
+
+@dataclass(frozen=True, slots=True)
+class MailNotRecovered(Event):
+    line = (
+        "mail {message_id!r} from {sender!r} reached only the archive address, and no delivery can be made "
+        "of it: {reason} It is kept as {kept}"
+    )
+    level = Level.WARNING
+
+    message_id: str
+    sender: str
+    reason: str
+    kept: str  # where the message lies
+
+
+@dataclass(frozen=True, slots=True)
+class MailConfirmed(Event):
+    line = (
+        "mail {message_id!r} has reached {delivery.envelope.customer} after all: delivery "
+        "{delivery.sequence}, made of its archive copy, is imported if it was held"
+    )
+
+    message_id: str
+    delivery: Delivery
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveUnreadable(Event):
+    line = "mails to the archive address wait for another look: {reason}"
+    level = Level.ERROR
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ INSTANTS: Final[Mapping[str, str]] = MappingProxyType(
         "upload.written": "some bytes are in its data file",
         "upload.resumed": "an unfinished upload is open again",
         "upload.synced": "all its bytes are on the disk",
-        "upload.marked": "the mark says that its sender has closed it under a temporary name, or what is kept of it",
+        "upload.marked": "the mark says that its sender has closed it, or how much of it is kept",
         "upload.mark_synced": "and that is on the disk",
         "accept.envelope_written": "the envelope is on the disk, its name is not",
         "accept.folder_synced": "all of the upload is on the disk",

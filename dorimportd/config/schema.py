@@ -74,6 +74,10 @@ class Smtp(Table):
         default=None,
         description="who gets a copy of every mail: a whole address, or one before the @ of ours",
     )
+    archive_grace_seconds: Seconds = Field(
+        default=900,
+        description="that a mail to the archive address waits for the one to the customer; then it is held",
+    )
 
 
 class Tls(Table):

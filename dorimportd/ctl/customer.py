@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from dorimportd.ctl.formats import read_format
 from dorimportd.ctl.importing import opened_file
 from dorimportd.report.sheet import sheet
 from dorimportd.report.tables import table
+from dorimportd.words import iso
 
 FROM_STDIN: Final = "-"
 
@@ -33,7 +35,7 @@ def add_arguments(words: Any) -> None:
     list_.add_argument("--json", action="store_true")
     list_.set_defaults(command=list_customers)
     for name, command, text in (
-        ("show", show, "what is set for one"),
+        ("show", show, "what is set for one, and what it has begun to send"),
         ("sheet", show_sheet, "what to send the customer: host, ports, user name, fingerprints"),
         ("disable", disable, "take nothing more from this customer"),
         ("enable", enable, "take files from this customer again"),
@@ -266,11 +268,34 @@ def key_shape(key: PublicKey) -> dict[str, Any]:
     return {"type": key.type, "bits": key.bits, "fingerprint": key.fingerprint, "comment": key.comment}
 
 
+def unfinished(desk: Desk, name: str) -> list[dict[str, Any]]:
+    """What the customer has begun to send, for a script; nothing where no daemon was started yet."""
+    if not (desk.settings.state_directory / "spool").exists():
+        return []
+    return [
+        {
+            "name": each.name,
+            "size": each.size,
+            "channel": each.channel,
+            "peer": each.peer,
+            "began_at": iso(datetime.fromisoformat(each.began_at)),
+            "last_byte_at": iso(each.last_byte_at),
+        }
+        for each in desk.spool.unfinished(name)
+    ]
+
+
+def unfinished_line(shape: dict[str, Any]) -> str:
+    """One of those for a person."""
+    return f"{shape['name']!r}: {shape['size']} bytes by {shape['channel']}, last at {shape['last_byte_at']}"
+
+
 def show(desk: Desk, asked: argparse.Namespace) -> int:
-    """What is set for one customer."""
+    """What is set for one customer, and what it has begun to send."""
     shape = customer_shape(desk.customer(asked.name), desk)
+    begun = unfinished(desk, asked.name)
     if asked.json:
-        say_json(shape)
+        say_json({**shape, "unfinished": begun})
         return 0
     for name, value in shape.items():
         text = (
@@ -279,6 +304,8 @@ def show(desk: Desk, asked: argparse.Namespace) -> int:
             else ", ".join(value)
         )
         say(f"{name + ':':<17} {cell(text) if text not in (None, []) else ''}".rstrip())
+    for each in begun:
+        say(f"{'unfinished:':<17} {unfinished_line(each)}")
     return 0
 
 

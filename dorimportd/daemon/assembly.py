@@ -21,12 +21,21 @@ from dorimportd.daemon.delay import DelayService
 from dorimportd.daemon.housekeeping import Housekeeping
 from dorimportd.daemon.importing import ImportService
 from dorimportd.daemon.listening import Listeners
+from dorimportd.daemon.recovering import MailRecovery
 from dorimportd.daemon.reload import CurrentSettings, Reload, addresses
 from dorimportd.daemon.supervise import Supervisor
 from dorimportd.daemon.work import ImportWork
 from dorimportd.daemon.workers import ThreadWorkers
 from dorimportd.errors import StoreAway
-from dorimportd.events import DaemonStarted, DeliveryAccepted, Event, SettingsWarning, SpoolRecovered, Tell
+from dorimportd.events import (
+    DaemonStarted,
+    DeliveryAccepted,
+    Event,
+    MailConfirmed,
+    SettingsWarning,
+    SpoolRecovered,
+    Tell,
+)
 from dorimportd.pipeline.history import History
 from dorimportd.pipeline.importer import Importer, Plan
 from dorimportd.pipeline.planning import plan_for
@@ -38,6 +47,7 @@ from dorimportd.receive.portal import Doorkeeper
 from dorimportd.receive.sftp.host_keys import fingerprints
 from dorimportd.receive.sftp.host_keys import load_or_make as load_or_make_host_keys
 from dorimportd.receive.sftp.ssh import sftp_factory
+from dorimportd.receive.smtp.recovery import Recovery
 from dorimportd.receive.smtp.session import smtp_factory
 from dorimportd.receive.tls import TlsContexts
 from dorimportd.receive.tls import load_or_make as load_or_make_tls
@@ -122,6 +132,14 @@ class Appliance:
                 clock=self._reactor,
                 tell=self.tell,
             ),
+            MailRecovery(
+                Recovery(self.spool, self.current),
+                grace_seconds=lambda: self.current().smtp.archive_grace_seconds,
+                workers=spool_workers,
+                clock=self._reactor,
+                wall=time.time,
+                tell=self.tell,
+            ),
             Console(self._reactor, self.current().state_directory, self._verbs(), self.tell),
         ):
             service.setServiceParent(self._services)
@@ -188,10 +206,12 @@ class Appliance:
         return await self._reload.reload()
 
     def tell(self, event: Event) -> None:
-        """Pass *event* on; an accepted delivery is imported at once."""
+        """Pass *event* on; an accepted delivery is imported at once, as one that is held no more."""
         self._tell_outside(event)
         if isinstance(event, DeliveryAccepted):
             self.importing.wake()
+        elif isinstance(event, MailConfirmed):
+            self.importing.wake(retried=True)
 
     # What a visitor in the same process may ask.
 

@@ -12,9 +12,10 @@ from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 
 from dorimportd.daemon.journal import fault
-from dorimportd.events import Tell, UploadsDropped
+from dorimportd.events import Tell, UploadDropped
 from dorimportd.receive.workers import Workers
 from dorimportd.spool.spool import Spool
+from dorimportd.words import iso
 
 EVERY: Final = 3600.0  # seconds
 
@@ -50,9 +51,9 @@ class Housekeeping(Service):
     async def _tidy(self) -> None:
         age_days = self._age_days()
         before = datetime.now(UTC) - timedelta(days=age_days)
-        count = await self._workers.run(self._spool.drop_unfinished, before)
-        if count:
-            self._tell(UploadsDropped(count, age_days))
+        for each in await self._workers.run(self._spool.drop_unfinished, before):
+            last_byte_at = iso(each.last_byte_at.replace(microsecond=0))
+            self._tell(UploadDropped(each.customer, each.name, each.size, last_byte_at, age_days))
 
     def _ended(self, failure: Failure) -> None:
         self._tell(fault("housekeeping", failure.value))

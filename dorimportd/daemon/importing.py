@@ -294,6 +294,8 @@ class ImportService(Service):
             return
         self._turns.done(turn.sequence)
         self._store_is_back()
+        # It may have been asked for while its old outcome was on its way to the store.
+        self._look_at_all = self._look_at_all or outcome.state is State.HELD
         self._tell(TOLD[outcome.state](delivery, outcome))
         reach("import.done", delivery.envelope.name)
         if outcome.absent.count:

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from dorimportd.errors import Interrupted, NotAccepted, NotWaiting, StoreAway, StoreUnusable
 from dorimportd.instants import reach
+from dorimportd.pipeline.asked import ask_store_again
 from dorimportd.pipeline.importer import Importer
 from dorimportd.pipeline.turns import Turn
 from dorimportd.spool.attempts import Mark, died
@@ -68,6 +69,7 @@ class ImportWork:
             )
         if whole:
             self._judge(store, found)
+            ask_store_again(self._spool.outcomes, store)
             found.turns[:] = (self._turn(each.sequence, each.customer, each.size) for each in store.waiting())
         return found
 

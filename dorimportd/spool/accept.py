@@ -30,6 +30,7 @@ from dorimportd.errors import SpoolFailing
 from dorimportd.instants import reach
 from dorimportd.spool.durable import make_folder, sync_folder, write_synced
 from dorimportd.spool.layout import Layout
+from dorimportd.spool.outcomes import Past, write_first
 from dorimportd.spool.upload import Upload, because
 from dorimportd.words import Channel, Delivery, Envelope
 
@@ -110,10 +111,11 @@ def accept(
     peer: str,
     received_at: datetime,
     message_id: str | None,
+    past: Past | None,
     sequence: Sequence,
     layout: Layout,
 ) -> Delivery:
-    """Turn *upload* into the next delivery, durably, under *name*.
+    """Turn *upload* into the next delivery, durably, under *name*; with *past* as its outcome, if given.
 
     On return data, envelope and directory entries are on the disk, so that a reply may now say so
     (guarantee 1).
@@ -137,6 +139,8 @@ def accept(
     try:
         write_synced(upload.folder / "envelope", envelope_text(envelope))
         reach("accept.envelope_written", name)
+        if past is not None:
+            write_first(upload.folder, past)
         upload.sync_names()
         reach("accept.folder_synced", name)
         with sequence.next() as number:

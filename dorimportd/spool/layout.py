@@ -10,6 +10,7 @@ formats/DIGEST.toml              each format that ever read a delivery
 importing/000000000017           a delivery that is being imported: how often the process died at it
 roots/CUSTOMER/NAME              what the customer sees under NAME: a link whose text is a delivery
 mail/ab/DIGEST/TOKEN.eml         a message as it came, TOKEN.json its note; DIGEST of its Message-ID
+mail/alone/DIGEST                a mark: this message came to the archive, and maybe to nobody else
 """
 
 from __future__ import annotations
@@ -68,6 +69,10 @@ class Layout:
     @property
     def mail(self) -> Path:
         return self.root / "mail"
+
+    @property
+    def alone(self) -> Path:
+        return self.mail / "alone"
 
     def delivery(self, sequence: int) -> Path:
         return self.accepted / f"{sequence // PER_FOLDER:06}" / f"{sequence:012}"

@@ -5,14 +5,19 @@ together: the one that carried a delivery, and the one that came to the archive 
 
     TOKEN.eml    the message, byte for byte
     TOKEN.json   its note: who sent it to whom, and what became of it
+
+A message that came to the archive address has a mark, too, until it is known whether its customers got
+it: an empty file in a folder of marks, so that nobody has to look at all mails.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -34,8 +39,11 @@ class MailNote:
     peer: str
     received_at: str  # ISO 8601, UTC
     size: int  # bytes
-    deliveries: tuple[int, ...] = ()  # sequences
-    refusal: str | None = None  # what the sender was told
+    deliveries: tuple[int, ...] = ()  # sequences, of what was sent to its customers
+    refusal: str | None = None  # why there is no delivery: what the sender was told, if anything
+    customers: tuple[str, ...] = ()  # to whom it was sent
+    after: int | None = None  # while deliveries are made of it: all of them have a sequence above
+    recovered: tuple[int, ...] = ()  # deliveries made since a customer did not get it
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,17 +131,70 @@ class MailUpload:
         remove(self.path)  # or the next start does
 
 
-def mail_folder(layout: Layout, message_id: str) -> Path:
-    """Where all copies of the message lie."""
-    digest = hashlib.sha256(message_id.encode("utf-8", "surrogateescape")).hexdigest()
+def digest_of(message_id: str) -> str:
+    """What names the folder of a message and its mark."""
+    return hashlib.sha256(message_id.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def folder_of(layout: Layout, digest: str) -> Path:
+    """Where all copies of a message lie."""
     return layout.mail / digest[:2] / digest
 
 
+def mail_folder(layout: Layout, message_id: str) -> Path:
+    """Where all copies of the message lie."""
+    return folder_of(layout, digest_of(message_id))
+
+
 def copies(layout: Layout, message_id: str) -> Iterator[KeptMail]:
-    """All copies of a message that are kept, the oldest first."""
-    folder = mail_folder(layout, message_id)
+    """All copies of a message that are kept, the oldest first.  Raises SpoolFailing."""
+    return copies_in(mail_folder(layout, message_id))
+
+
+def copies_in(folder: Path) -> Iterator[KeptMail]:
+    """All copies that lie in *folder*, the oldest first.  Raises SpoolFailing."""
     found = [KeptMail(path, read_note(path.with_suffix(".json"))) for path in folder.glob("*.eml")]
     yield from sorted(found, key=lambda each: each.note.received_at)
+
+
+@contextmanager
+def deciding(folder: Path) -> Iterator[None]:
+    """Decide about the copies in *folder*, nobody else meanwhile.  Raises SpoolFailing."""
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise because(error) from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+# Marks.
+
+
+def mark(layout: Layout, message_id: str) -> None:
+    """Say that a message came to the archive; on return the mark is on the disk.  Raises SpoolFailing."""
+    try:
+        (layout.alone / digest_of(message_id)).touch(mode=0o640)
+        sync_folder(layout.alone)
+    except OSError as error:
+        raise because(error) from error
+
+
+def marked(layout: Layout, grace_seconds: float, now: float) -> list[str]:
+    """The digests of messages whose mark is older than *grace_seconds* at *now*, seconds of this clock.
+
+    A mark from the future was made before the clock was set back: nobody knows its age.  Raises OSError.
+    """
+    found = [(each.stat().st_mtime, each.name) for each in os.scandir(layout.alone)]
+    return [name for made_at, name in sorted(found) if not 0 <= now - made_at < grace_seconds]
+
+
+def unmark(layout: Layout, digest: str) -> None:
+    """It is known what became of the message.  Raises OSError."""
+    (layout.alone / digest).unlink(missing_ok=True)
 
 
 def note_text(note: MailNote) -> str:
@@ -144,8 +205,8 @@ def read_note(path: Path) -> MailNote:
     """The note in the file *path*.  Raises SpoolFailing."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        for key in ("forward_paths", "deliveries"):
-            values[key] = tuple(values[key])
+        for key in ("forward_paths", "deliveries", "customers", "recovered"):
+            values[key] = tuple(values.get(key, ()))
         return MailNote(**values)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SpoolFailing(f"The note of a mail cannot be read: {path}: {error}.") from error

@@ -8,7 +8,8 @@ crash came between them, the delivery still waits there, and is read again as is
 A retry is written here first, too; until it is done the outcome says `received`.
 
 The first outcome of a delivery is not synced: one that a power cut took is written again from what the
-database says.  One that replaces another is, since the other would be believed.
+database says.  One that replaces another is, since the other would be believed.  But that of a mail that
+reached only the archive address is there, synced, before the delivery is: it is held from the first moment.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ class Outcomes:
         """Write what was done with a delivery, in one step.  Raises NoSpace or SpoolFailing."""
         path = self._path(sequence)
         new = path.with_name(f".{OUTCOME}.{token()}")
-        text = json.dumps(asdict(past), ensure_ascii=False, indent=1) + "\n"
+        text = past_text(past)
         try:
             again = path.exists()
             if again:
@@ -109,6 +110,20 @@ class Outcomes:
         past = self.past(sequence)
         if past is not None:
             self.put(sequence, Past(State.RECEIVED, None, past.readings))
+
+    def unhold(self, sequence: int) -> bool:
+        """Have a held delivery read by the format as it is now, also after a power cut; whether it was held.
+
+        The store may still say that it is held; whoever imports tells it.  Raises NoSpace or SpoolFailing.
+        """
+        past = self.past(sequence) or NO_PAST
+        if past.state.final and past.state is not State.HELD:
+            return False
+        try:
+            replace(self._path(sequence), past_text(Past(State.RECEIVED, None, past.readings)))
+        except OSError as error:
+            raise because(error) from error
+        return True
 
     def was_put_since(self, sequence: int, moment: datetime) -> bool:
         """Whether the outcome of a delivery was written at *moment* or later, by this machine's clock."""
@@ -147,6 +162,16 @@ class Outcomes:
 
     def _format_path(self, digest: str) -> Path:
         return self._layout.formats / f"{digest}.toml"
+
+
+def write_first(folder: Path, past: Past) -> None:
+    """Give the upload *folder* the outcome with which it becomes a delivery.  Raises OSError."""
+    write_synced(folder / OUTCOME, past_text(past))
+
+
+def past_text(past: Past) -> str:
+    """As the file has it."""
+    return json.dumps(asdict(past), ensure_ascii=False, indent=1) + "\n"
 
 
 def read_past(text: str) -> Past | None:

@@ -26,11 +26,12 @@ from dorimportd.spool.durable import make_folder, make_folders, refuse_link, rep
 from dorimportd.spool.layout import PER_FOLDER, VERSION, Layout, token
 from dorimportd.spool.mail import KeptMail, MailUpload, copies
 from dorimportd.spool.names import check_name, final_name
-from dorimportd.spool.outcomes import Outcomes
+from dorimportd.spool.outcomes import Outcomes, Past
 from dorimportd.spool.roots import Entry, Roots
 from dorimportd.spool.upload import (
     Note,
     Room,
+    Unfinished,
     Upload,
     because,
     is_whole,
@@ -73,7 +74,8 @@ class Spool:
         make_folder(self.layout.root)
         if not self.layout.version.exists():
             replace(self.layout.version, f"{VERSION}\n")
-        for folder in (self.layout.incoming, self.layout.accepted, self.layout.roots, self.layout.mail):
+        layout = self.layout
+        for folder in (layout.incoming, layout.accepted, layout.roots, layout.mail, layout.alone):
             make_folder(folder)
         if int(self.layout.version.read_text()) != VERSION:
             raise SpoolUnusable(f"{self.layout.root} was written by another version of dorimportd")
@@ -142,14 +144,16 @@ class Spool:
 
     # Uploads.
 
-    def begin(self, customer: str, name: str, *, channel: Channel, peer: str) -> Upload:
+    def begin(
+        self, customer: str, name: str, *, channel: Channel, peer: str, recovered: bool = False
+    ) -> Upload:
         """A new upload of *name*; a broken one of that name is dropped when it could have been resumed.
 
         Raises BadName, NoSpace or SpoolFailing.
         """
         check_name(name)
         folder = self.layout.incoming / customer / token()
-        note = Note(name, channel, peer, datetime.now(UTC).isoformat())
+        note = Note(name, channel, peer, datetime.now(UTC).isoformat(), recovered)
         try:
             self.room.check(self.layout.incoming)
             refuse_link(folder.parent)
@@ -231,6 +235,7 @@ class Spool:
         name: str | None = None,
         received_at: datetime | None = None,
         message_id: str | None = None,
+        past: Past | None = None,
     ) -> Delivery:
         """Turn *upload* into a delivery under *name*; see accept.accept, also for what it raises.
 
@@ -244,6 +249,7 @@ class Spool:
                 peer=upload.note.peer,
                 received_at=received_at or datetime.now(UTC),
                 message_id=message_id,
+                past=past,
                 sequence=self.sequence,
                 layout=self.layout,
             )
@@ -293,7 +299,10 @@ class Spool:
         return upload
 
     def _unfinished(self, customer: str) -> Iterator[tuple[Path, Note]]:
-        """Uploads of *customer*, the newest last; one whose note was cut by a crash is passed over."""
+        """Uploads of *customer* that can be resumed, the newest last.
+
+        One whose note was cut by a crash is passed over.
+        """
         found = []
         incoming = self.layout.incoming / customer
         for folder in () if incoming.is_symlink() else incoming.glob("*"):
@@ -301,7 +310,8 @@ class Spool:
                 found.append((folder, Note.read(folder)))
             except (OSError, ValueError, KeyError):
                 continue  # it was accepted or dropped meanwhile, or has no note: age removes it
-        yield from sorted(found, key=lambda each: each[1].began_at)
+        resumable = (each for each in found if each[1].channel in RESUMES)
+        yield from sorted(resumable, key=lambda each: each[1].began_at)
 
     def _find(self, customer: str, name: str) -> tuple[Path, Note]:
         for folder, note in reversed(list(self._unfinished(customer))):
@@ -406,16 +416,28 @@ class Spool:
 
     # Leftovers.
 
-    def drop_unfinished(self, before: datetime) -> int:
-        """Remove uploads that nobody writes and whose last byte came before *before*; their number."""
-        dropped = 0
+    def unfinished(self, customer: str) -> list[Unfinished]:
+        """The uploads of *customer* that can be resumed, or are being written, by name."""
+        found = []
+        for folder, _ in self._unfinished(customer):
+            try:
+                found.append(Unfinished.read(folder))
+            except FileNotFoundError:
+                continue  # it was accepted or dropped meanwhile
+        return sorted(found, key=lambda each: (each.name, each.began_at))
+
+    def drop_unfinished(self, before: datetime) -> list[Unfinished]:
+        """Remove uploads that nobody writes and whose last byte came before *before*; which they were."""
+        dropped = []
         for folder in self.layout.incoming.glob("*/*"):
             try:
                 if folder.is_symlink() or folder.parent.is_symlink():
                     continue
                 touched = max(each.stat().st_mtime for each in (folder, *folder.iterdir()))
                 if touched < before.timestamp():
-                    dropped += remove_unclaimed(folder)
+                    upload = Unfinished.read(folder)
+                    if remove_unclaimed(folder):
+                        dropped.append(upload)
             except (FileNotFoundError, NotADirectoryError):
                 continue  # it was accepted or dropped meanwhile, or is none of ours
         return dropped

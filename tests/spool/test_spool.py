@@ -225,8 +225,11 @@ def test_old_leftovers_are_dropped_and_open_or_young_ones_stay(spool):
         upload.write(0, b"x")
         if name == "old.csv":
             spool.put_down(upload)
-    assert spool.drop_unfinished(datetime.now(UTC) - timedelta(days=1)) == 0
-    assert spool.drop_unfinished(datetime.now(UTC) + timedelta(days=1)) == 1
+    assert spool.drop_unfinished(datetime.now(UTC) - timedelta(days=1)) == []
+    (dropped,) = spool.drop_unfinished(datetime.now(UTC) + timedelta(days=1))
+    assert (dropped.customer, dropped.name, dropped.size, dropped.channel) == (
+        "acme", "old.csv", 1, Channel.SFTP,
+    )  # fmt: skip
     assert [each.name for each in spool.entries("acme")] == ["open.csv"]
 
 

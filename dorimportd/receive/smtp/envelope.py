@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 from typing import Final
 
 from dorimportd.config.settings import Customer, Settings
@@ -22,6 +23,14 @@ class MailEnvelope:
     forward_paths: tuple[str, ...] = ()
     customers: tuple[str, ...] = ()  # who gets a delivery of it, each once
     archive: bool = False  # it came to the archive address or to postmaster (too): kept, not imported
+    copied: bool = False  # it came to the archive address: did its customers get it, too?
+
+
+class Kept(Enum):
+    """An address whose mails are kept and not imported."""
+
+    ARCHIVE = auto()
+    POSTMASTER = auto()
 
 
 def begin_envelope(argument: bytes, *, largest: int) -> MailEnvelope:
@@ -57,16 +66,17 @@ def add_recipient(argument: bytes, envelope: MailEnvelope, settings: Settings, p
         )
     forward_paths = (*envelope.forward_paths, str(path))
     customer = recipient(path, settings)
-    if customer is None:
-        return replace(envelope, forward_paths=forward_paths, archive=True)
+    if isinstance(customer, Kept):
+        copied = envelope.copied or customer is Kept.ARCHIVE
+        return replace(envelope, forward_paths=forward_paths, archive=True, copied=copied)
     if not (customer.allows_sender(envelope.reverse_path) and customer.allows_peer(peer)):
         raise SenderRefused
     customers = tuple(dict.fromkeys((*envelope.customers, customer.name)))
     return replace(envelope, forward_paths=forward_paths, customers=customers)
 
 
-def recipient(path: Path, settings: Settings) -> Customer | None:
-    """The customer whose address *path* is; None for an address whose mails are kept and not imported.
+def recipient(path: Path, settings: Settings) -> Customer | Kept:
+    """The customer whose address *path* is, or whose else it is.
 
     Postmaster is one of those: every server has to take mail for it (RFC 5321 section 4.5.1).
     Raises UnknownAddress.
@@ -74,10 +84,10 @@ def recipient(path: Path, settings: Settings) -> Customer | None:
     local, domain = path.local.casefold(), path.domain.casefold().rstrip(".")
     ours = domain in (settings.mail_domain.casefold(), settings.hostname.casefold())
     if local == POSTMASTER and (ours or not domain):
-        return None
+        return Kept.POSTMASTER
     archive, _, archive_domain = (settings.smtp.archive_address or "").casefold().partition("@")
     if local and local == archive and (domain == archive_domain if archive_domain else ours):
-        return None
+        return Kept.ARCHIVE
     customer = settings.by_mail_address(path.local) if ours and local else None
     if customer is None or not customer.enabled:
         raise UnknownAddress

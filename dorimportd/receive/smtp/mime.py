@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import mmap
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -66,13 +66,19 @@ def parts(message: Message) -> list[Part]:
 
 def message_id(beginning: bytes) -> str | None:
     """The Message-ID in the first bytes of a message; None when it has none that can be used."""
+    for value in header_values(beginning, (b"message-id",)):
+        match = MESSAGE_ID.match(value.decode("latin-1"))
+        return match[0] if match else None
+    return None
+
+
+def header_values(beginning: bytes, names: Collection[bytes]) -> Iterator[bytes]:
+    """Of each header with one of *names*, in small letters, in the first bytes of a message its value."""
     block = beginning[: _end_of_headers(beginning, 0, len(beginning))]
     for line in FOLD.sub(b"", block).split(b"\r\n"):
         name, _, value = line.partition(b":")
-        if name.strip().lower() == b"message-id":
-            match = MESSAGE_ID.match(value.strip().decode("latin-1"))
-            return match[0] if match else None
-    return None
+        if name.strip().lower() in names:
+            yield value.strip()
 
 
 class _Walk:

@@ -17,7 +17,14 @@ from twisted.internet.protocol import ServerFactory, connectionDone
 from twisted.python.failure import Failure
 
 from dorimportd.errors import NotAccepted, TooManySessions
-from dorimportd.events import DeliveryAccepted, Fault, MailArchived, MailRefused, SessionRefused
+from dorimportd.events import (
+    DeliveryAccepted,
+    Fault,
+    MailArchived,
+    MailConfirmed,
+    MailRefused,
+    SessionRefused,
+)
 from dorimportd.instants import reach
 from dorimportd.receive.house import House
 from dorimportd.receive.replies import reply_to
@@ -207,6 +214,8 @@ class MailSession(MendedESMTP):
         """Tell what became of the message, then answer it."""
         for delivery in taken.deliveries:
             self._house.tell(DeliveryAccepted(delivery))
+        for delivery in taken.confirmed:
+            self._house.tell(MailConfirmed(taken.mail.note.message_id, delivery))
         if taken.copy_of is not None:
             self._house.tell(MailArchived(taken.mail.note.message_id, taken.copy_of))
         if taken.refusal is not None:

@@ -5,30 +5,29 @@
     3  that file is in an upload for each customer          a broken encoding refuses it here
     4  each upload is accepted                              now there are deliveries
     5  the note of the message says what became of it
+    6  what came to the archive address is marked           see recovery.py
 
+A file that was recovered from the archive copy already is not delivered again in step 4: that delivery
+is held, and now it is imported.
 Everything here blocks on the disk and runs on a worker thread.
 """
 
 from __future__ import annotations
 
 import hashlib
-import mmap
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from dorimportd.errors import NotAccepted
-from dorimportd.receive.smtp.attachment import name_of, the_csv
-from dorimportd.receive.smtp.body import decoded
+from dorimportd.receive.smtp.copies import is_file_of, unclaimed, uploads_of
 from dorimportd.receive.smtp.envelope import MailEnvelope
-from dorimportd.receive.smtp.mime import HEADERS_LIMIT, Message, Part, message_id, parts
-from dorimportd.spool.mail import KeptMail, MailNote, MailUpload
+from dorimportd.receive.smtp.mime import HEADERS_LIMIT, message_id
+from dorimportd.spool.mail import KeptMail, MailNote, MailUpload, deciding, mark
 from dorimportd.spool.spool import Spool
-from dorimportd.spool.upload import Upload, because
-from dorimportd.words import Channel, Delivery, iso
+from dorimportd.spool.upload import because
+from dorimportd.words import Delivery, iso
 
 NOT_HERE: Final = "not here yet"
 
@@ -39,15 +38,28 @@ class Taken:
 
     mail: KeptMail
     deliveries: tuple[Delivery, ...] = ()  # also when it was refused after the first of them
+    confirmed: tuple[Delivery, ...] = ()  # those that were made of an archive copy of it before
     refusal: NotAccepted | None = None
     copy_of: str | None = None  # when there is an archive copy of it: the deliveries of both
 
     def sentence(self) -> str:
         """What the sender of a mail that was not refused is told: the numbers to ask the operator about."""
-        numbers = ", ".join(str(each.sequence) for each in self.deliveries)
+        numbers = self.mail.note.deliveries
         if not numbers:
             return "Kept."
-        return f"Accepted as {'delivery' if len(self.deliveries) == 1 else 'deliveries'} {numbers}"
+        noun = "delivery" if len(numbers) == 1 else "deliveries"
+        return f"Accepted as {noun} {', '.join(map(str, numbers))}"
+
+
+@dataclass(slots=True)
+class Made:
+    """What there is of a message so far."""
+
+    deliveries: list[Delivery] = field(default_factory=list)
+    confirmed: list[Delivery] = field(default_factory=list)
+
+    def sequences(self) -> tuple[int, ...]:
+        return tuple(sorted(each.sequence for each in (*self.deliveries, *self.confirmed)))
 
 
 class MailDesk:
@@ -69,22 +81,25 @@ class MailDesk:
         message cannot be kept; then it is gone, and there are no deliveries.
         """
         mail = self._keep(upload, envelope)
-        deliveries: list[Delivery] = []
+        made = Made()
         refusal: NotAccepted | None = None
         try:
             if envelope.customers:
-                self._deliver(mail, envelope.customers, deliveries)
+                self._deliver(mail, made)
         except NotAccepted as refused:
             refusal = refused
-        sequences = tuple(each.sequence for each in deliveries)
-        note = replace(mail.note, deliveries=sequences, refusal=str(refusal) if refusal else None)
+        note = replace(
+            mail.note, deliveries=made.sequences(), refusal=str(refusal) if refusal else None, after=None
+        )
         try:
             if note != mail.note:
                 mail.settle(note)
+            if envelope.copied and refusal is None:
+                mark(self._spool.layout, note.message_id)
         except NotAccepted as failing:
             refusal = refusal or failing
         mail = KeptMail(mail.path, note)
-        return Taken(mail, tuple(deliveries), refusal, self._copy_of(mail))
+        return Taken(mail, tuple(made.deliveries), tuple(made.confirmed), refusal, self._copy_of(mail))
 
     def _keep(self, upload: MailUpload, envelope: MailEnvelope, reason: str | None = None) -> KeptMail:
         try:
@@ -97,32 +112,36 @@ class MailDesk:
                 received_at=iso(datetime.now(UTC)),
                 size=upload.size,
                 refusal=reason,
+                customers=envelope.customers,
+                after=self._last_sequence() if envelope.customers and reason is None else None,
             )
             return upload.keep(note)
         except BaseException:
             upload.drop()
             raise
 
-    def _deliver(self, mail: KeptMail, customers: tuple[str, ...], deliveries: list[Delivery]) -> None:
-        """Add a delivery for each of *customers* to *deliveries*.
+    def _last_sequence(self) -> int:
+        try:
+            return self._spool.sequence.last()
+        except OSError as error:
+            raise because(error) from error
+
+    def _deliver(self, mail: KeptMail, made: Made) -> None:
+        """Add a delivery for each customer to *made*.
 
         All uploads are whole before the first is accepted: what fails late fails for all.
         """
-        with opened(mail.path) as message:
-            part = the_csv(message, parts(message))
-            uploads: list[Upload] = []
-            try:
-                for customer in customers:
-                    upload = self._spool.begin(customer, name_of(part), channel=Channel.SMTP, peer=self._peer)
-                    uploads.append(upload)
-                write_all(uploads, message, part)
-                while uploads:
-                    deliveries.append(self._spool.accept(uploads[0], message_id=mail.note.message_id))
-                    del uploads[0]
-            finally:
-                # Nobody resumes a mail, and a customer must not see half of it.
-                for upload in uploads:
-                    self._spool.drop(upload)
+        with uploads_of(self._spool, mail, mail.note.customers) as uploads, deciding(mail.path.parent):
+            recovered = unclaimed(self._spool, mail)
+            while uploads:
+                known = next((each for each in recovered if is_file_of(each, uploads[0])), None)
+                if known is None:
+                    made.deliveries.append(self._spool.accept(uploads[0], message_id=mail.note.message_id))
+                else:
+                    self._spool.outcomes.unhold(known.sequence)
+                    self._spool.drop(uploads[0])
+                    made.confirmed.append(known)
+                del uploads[0]
 
     def _copy_of(self, mail: KeptMail) -> str | None:
         """The deliveries of the message, when this or another copy of it came to the archive address.
@@ -137,14 +156,8 @@ class MailDesk:
             return f"unknown: {failing}" if mail.note.archive else None
         if not any(each.archive for each in copies):
             return None
-        sequences = sorted({sequence for each in copies for sequence in each.deliveries})
+        sequences = sorted({one for each in copies for one in (*each.deliveries, *each.recovered)})
         return ", ".join(map(str, sequences)) or NOT_HERE
-
-
-def write_all(uploads: list[Upload], message: Message, part: Part) -> None:
-    for piece in decoded(message, part):
-        for upload in uploads:
-            upload.write(upload.size, piece)
 
 
 def read_message_id(path: Path, mail_domain: str) -> str:
@@ -161,23 +174,3 @@ def read_message_id(path: Path, mail_domain: str) -> str:
             return f"<{hashlib.file_digest(file, hashlib.sha256).hexdigest()}@{mail_domain}>"
     except OSError as error:
         raise because(error) from error
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[Message]:
-    """The bytes of the message in the file *path*, without holding them all in memory.
-
-    Raises SpoolFailing.
-    """
-    try:
-        with path.open("rb") as file:
-            size = file.seek(0, 2)
-            # An empty file cannot be mapped.
-            message = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ) if size else None
-    except OSError as error:
-        raise because(error) from error
-    try:
-        yield message or b""
-    finally:
-        if message is not None:
-            message.close()

@@ -1,0 +1,85 @@
+"""A real daemon that waits a second for the customer's own copy of a mail, and mails to it."""
+
+from __future__ import annotations
+
+import json
+import smtplib
+import time
+from email.message import EmailMessage
+from email.policy import SMTP
+
+from appliance import SALES, Appliance
+
+GRACE = "archive_grace_seconds = 1\n"
+
+
+class House(Appliance):
+    """With the customers acme, and bolt who takes mail from bolt.example only."""
+
+    def __init__(self, folder, database="sqlite:///dorimportd.db", grace=GRACE):
+        super().__init__(folder, database)
+        self.config.write_text(self.config.read_text().replace("[smtp]\n", f"[smtp]\n{grace}"))
+        place = ("--timezone", "Europe/Berlin", "--currency", "EUR", "--format", "plain")
+        self.run_ctl("customer", "add", "bolt", *place, "--email", "bolt")
+        bolt = folder / "customers.d" / "bolt.toml"
+        bolt.write_text(bolt.read_text() + 'allowed_senders = ["*@bolt.example"]\n')
+
+    def start(self):
+        super().start()
+        self.smtp_port = self.port("smtp")
+
+    def spool(self, *names):
+        return self.folder.joinpath("state", "spool", *names)
+
+    def send(self, message, *recipients, sender="till@shop.example"):
+        """The replies to RCPT and to the message; "refused" where no recipient was taken."""
+        with smtplib.SMTP("127.0.0.1", self.smtp_port, timeout=60) as session:
+            session.ehlo("shop.example")
+            session.mail(sender)
+            replies = [session.rcpt(each)[0] for each in recipients]
+            if 250 not in replies:
+                return [*replies, "refused"]
+            code, text = session.data(message.as_bytes(policy=SMTP))
+            return [*replies, f"{code} {text.decode()}"]
+
+    def marks(self):
+        return [each.name for each in self.spool("mail", "alone").iterdir()]
+
+    def await_no_marks(self, seconds=60):
+        """Until it is known what became of every mail."""
+        deadline = time.monotonic() + seconds
+        while self.marks() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert self.marks() == []
+
+    def archive_notes(self, message_id):
+        """Of the copies that came to the archive."""
+        notes = [json.loads(each.read_text()) for each in self.spool("mail").glob("??/*/*.json")]
+        return [each for each in notes if each["message_id"] == message_id and each["archive"]]
+
+    def of_message(self, message_id):
+        """Sequence, customer, state and reason of each delivery of it."""
+        return [
+            (each["sequence"], each["customer"], each["state"], each["reason"])
+            for each in self.deliveries()
+            if each["message_id"] == message_id
+        ]
+
+
+def mail(message_id, content=SALES, to="acme@sales.example", name="sales.csv"):
+    """A mail with one file, or with none."""
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = "Till <till@shop.example>", to, "Sales"
+    message["Message-ID"] = message_id
+    message.set_content("The sales of today.")
+    if content is not None:
+        message.add_attachment(content, maintype="text", subtype="csv", filename=name)
+    return message
+
+
+def alone(customer, warning=""):
+    """The reason for which a recovered delivery is held."""
+    return (
+        "This mail from <till@shop.example> reached only the archive address archive, and not "
+        f"{customer}@sales.example; `dorimportctl delivery retry` imports it.{warning}"
+    )
