@@ -6,7 +6,10 @@ without them.  Whoever called gives up what it was about to say.
 
 from __future__ import annotations
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -52,3 +55,14 @@ def make_folder(path: Path) -> None:
     """
     path.mkdir(mode=0o750, exist_ok=True)
     sync_folder(path.parent)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the *folder* alone, in all processes; waits for whoever holds it.  Raises OSError."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

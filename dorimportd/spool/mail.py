@@ -3,7 +3,7 @@
 A message lies in a folder named by the digest of its Message-ID, so that all copies of one message lie
 together: the one that carried a delivery, and the one that came to the archive address.
 
-    TOKEN.eml    the message, byte for byte
+    TOKEN.eml    the message, byte for byte; TOKEN.eml.gz when it is old
     TOKEN.json   its note: who sent it to whom, and what became of it
 """
 
@@ -15,11 +15,15 @@ import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import BinaryIO, Final
 
 from dorimportd.errors import SpoolFailing, TooLarge
+from dorimportd.spool.bytes import PACKED, open_bytes, remove
 from dorimportd.spool.durable import make_folder, replace, sync_folder, write_synced
 from dorimportd.spool.layout import Layout, token
 from dorimportd.spool.upload import SPACE_CHECKED_EVERY, Room, because
+
+EML: Final = ".eml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +45,21 @@ class MailNote:
 class KeptMail:
     """A message that is kept, with its note."""
 
-    path: Path  # of the .eml file
+    path: Path  # of the .eml file, under which `open` finds the bytes also when they are compressed
     note: MailNote
+
+    def open(self) -> BinaryIO:
+        """The message as it came.  Raises SpoolFailing."""
+        try:
+            return open_bytes(self.path)
+        except OSError as error:
+            raise because(error) from error
+
+    def remove(self) -> int:
+        """Keep it no longer, durably; how many bytes it had on the disk.  Raises OSError."""
+        size = remove(self.path)
+        self.path.with_suffix(".json").unlink(missing_ok=True)
+        return size
 
     def settle(self, note: MailNote) -> None:
         """Write what became of it.  Raises SpoolFailing."""
@@ -120,7 +137,8 @@ def mail_folder(layout: Layout, message_id: str) -> Path:
 def copies(layout: Layout, message_id: str) -> Iterator[KeptMail]:
     """All copies of a message that are kept, the oldest first."""
     folder = mail_folder(layout, message_id)
-    found = [KeptMail(path, read_note(path.with_suffix(".json"))) for path in folder.glob("*.eml")]
+    paths = {each.with_suffix("") if each.suffix == PACKED else each for each in folder.glob("*.eml*")}
+    found = [KeptMail(path, read_note(path.with_suffix(".json"))) for path in paths if path.suffix == EML]
     yield from sorted(found, key=lambda each: each.note.received_at)
 
 

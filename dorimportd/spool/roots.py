@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,6 +52,25 @@ class Roots:
         folder = self._layout.roots / envelope.customer
         folder.mkdir(mode=0o750, exist_ok=True)
         new.rename(folder / envelope.name)
+
+    def drop(self, delivery: Delivery) -> None:
+        """Show *delivery* no more; a newer one of its name stays.  On return that is on the disk.
+
+        Raises OSError.
+        """
+        envelope = delivery.envelope
+        shown = self._layout.roots / envelope.customer / envelope.name
+        taken = self._layout.roots / f".{token()}"
+        there = self.get(envelope.customer, envelope.name)
+        if there is None or there.sequence != delivery.sequence:
+            return
+        with self._lock:
+            shown.rename(taken)
+            if entry(envelope.name, os.readlink(taken)).sequence != delivery.sequence:
+                with suppress(FileExistsError):  # another process has shown a newer one, or two
+                    os.link(taken, shown, follow_symlinks=False)
+            taken.unlink()
+        sync_folder(shown.parent)
 
     def get(self, customer: str, name: str) -> Entry | None:
         """The entry *name*, None when there is none."""

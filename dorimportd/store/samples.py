@@ -69,6 +69,10 @@ def drop(database: Connected, sequence: int) -> None:
     Samples.delete().where(Samples.sequence == sequence).execute(database)
 
 
+def drop_all(database: Connected, sequences: Sequence[int]) -> None:
+    Samples.delete().where(Samples.sequence.in_(list(sequences))).execute(database)
+
+
 def before(database: Connected, sequence: int, customer: str, format: str) -> list[Sample]:
     """The samples with which delivery *sequence* is compared, the newest first."""
     query = Samples.select(Samples.shown, Samples.received_at, Samples.anew)
