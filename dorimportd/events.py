@@ -226,6 +226,36 @@ class UploadDropped(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class RetentionDone(Event):
+    line = (
+        "retention: {compressed} files compressed, {saved} bytes fewer; "
+        "the bytes of {removed} deliveries removed, {freed} bytes"
+    )
+
+    compressed: int
+    saved: int
+    removed: int
+    freed: int
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionFailed(Event):
+    line = "retention leaves {what} as it is: {reason}"
+    level = Level.WARNING
+
+    what: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionStopped(Event):
+    line = "retention stopped, and goes on in an hour: {reason}"
+    level = Level.WARNING
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class RequestRefused(Event):
     line = "{channel} request of {customer} refused: {request} {name!r}: {reason}"
 

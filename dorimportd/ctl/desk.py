@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from dorimportd.words import Envelope
 
 CONFIG: Final = Path("/etc/dorimportd/dorimportd.toml")
+SQLITE: Final = "sqlite:///"  # what the URL of such a database begins with
 SOCKET: Final = "control.sock"  # in the state directory
 ANSWER_SECONDS: Final = 60.0
 PROBLEM: Final = 1

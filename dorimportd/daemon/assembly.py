@@ -83,14 +83,16 @@ class Appliance:
         self.spool = open_spool(settings)
         self.spool.hold()
         self._history = History(self.spool.outcomes)
-        self._found_unfinished = self.spool.recover()
+        # The database first: where it is a newer dorimportd's the spool is not touched.
         self._first_store: Store | None = self._try_store()
+        self._found_unfinished = self.spool.recover()
         self._started_at = datetime.now(UTC)
         self._host_keys = load_or_make_host_keys(settings.state_directory / "keys", tell=tell)
         self._pools = {
             "spool": ThreadWorkers(reactor, "spool", SPOOL_THREADS),
             "login": ThreadWorkers(reactor, "login", LOGIN_THREADS),
             "import": ThreadWorkers(reactor, "import", import_threads(settings)),
+            "keep": ThreadWorkers(reactor, "keep", 1),  # its work is long, and nobody waits for it
         }
         self.sessions = Sessions(lambda: session_limits(self.current()))
         self._build(config)
@@ -127,8 +129,10 @@ class Appliance:
             self.importing,
             Housekeeping(
                 spool=self.spool,
-                age_days=lambda: self.current().retention.unfinished_uploads_days,
+                ages=lambda: self.current().retention,
                 workers=spool_workers,
+                keepers=self._pools["keep"],
+                open_store=lambda: open_store(self.current().database_url),
                 clock=self._reactor,
                 tell=self.tell,
             ),

@@ -95,6 +95,10 @@ class BackupWriter:
         """Say that *name*, which is there, belongs to the backup."""
         self._manifest.write(f"{digest}  {name}\n")
 
+    def drop(self, name: str) -> None:
+        """Have *name* no longer, if an earlier backup had it."""
+        (self.folder / name).unlink(missing_ok=True)
+
     def finish(self) -> None:
         """Make it a backup.  Raises OSError."""
         self._manifest.flush()

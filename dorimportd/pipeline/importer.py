@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from dorimportd.errors import HoldFile, Interrupted, NotWaiting
@@ -80,6 +81,8 @@ class Importer:
             raise NotWaiting
         delivery = self._spool.delivery(sequence)
         reach("import.begun", delivery.envelope.name)
+        if (moment := self._spool.removed_at(sequence)) is not None:
+            return delivery, self._hold_removed(sequence, moment)
         past = None if self._history is None else self._history.past(sequence)
         if self._history is not None and past is not None and past.state.final:
             return delivery, self._import_as_before(delivery, past, self._history)
@@ -96,6 +99,12 @@ class Importer:
         """
         if self._history is not None:
             self._history.held(sequence, reason)
+        self._store.set_state(sequence, State.HELD, reason)
+        return Outcome(State.HELD, reason=reason)
+
+    def _hold_removed(self, sequence: int, moment: datetime) -> Outcome:
+        """Its bytes are not there to be read into this store; what was decided of it stays in the spool."""
+        reason = f"Its bytes were removed on {moment.date()}, so that it cannot be imported again."
         self._store.set_state(sequence, State.HELD, reason)
         return Outcome(State.HELD, reason=reason)
 

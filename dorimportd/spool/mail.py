@@ -3,7 +3,7 @@
 A message lies in a folder named by the digest of its Message-ID, so that all copies of one message lie
 together: the one that carried a delivery, and the one that came to the archive address.
 
-    TOKEN.eml    the message, byte for byte
+    TOKEN.eml    the message, byte for byte; TOKEN.eml.gz when it is old
     TOKEN.json   its note: who sent it to whom, and what became of it
 
 A message that came to the archive address has a mark, too, until it is known whether its customers got
@@ -20,12 +20,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import BinaryIO, Final
 
 from dorimportd.errors import SpoolFailing, TooLarge
 from dorimportd.instants import reach
+from dorimportd.spool.bytes import PACKED, open_bytes
+from dorimportd.spool.bytes import remove as remove_bytes
 from dorimportd.spool.durable import make_folder, remove, replace, sync_folder, write_synced
 from dorimportd.spool.layout import Layout, token
 from dorimportd.spool.upload import SPACE_CHECKED_EVERY, Room, because
+
+EML: Final = ".eml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +55,21 @@ class MailNote:
 class KeptMail:
     """A message that is kept, with its note."""
 
-    path: Path  # of the .eml file
+    path: Path  # of the .eml file, under which `open` finds the bytes also when they are compressed
     note: MailNote
+
+    def open(self) -> BinaryIO:
+        """The message as it came.  Raises SpoolFailing."""
+        try:
+            return open_bytes(self.path)
+        except OSError as error:
+            raise because(error) from error
+
+    def remove(self) -> int:
+        """Keep it no longer, durably; how many bytes it had on the disk.  Raises OSError."""
+        size = remove_bytes(self.path)
+        self.path.with_suffix(".json").unlink(missing_ok=True)
+        return size
 
     def settle(self, note: MailNote) -> None:
         """Write what became of it.  Raises SpoolFailing."""
@@ -153,7 +171,8 @@ def copies(layout: Layout, message_id: str) -> Iterator[KeptMail]:
 
 def copies_in(folder: Path) -> Iterator[KeptMail]:
     """All copies that lie in *folder*, the oldest first.  Raises SpoolFailing."""
-    found = [KeptMail(path, read_note(path.with_suffix(".json"))) for path in folder.glob("*.eml")]
+    paths = {each.with_suffix("") if each.suffix == PACKED else each for each in folder.glob("*.eml*")}
+    found = [KeptMail(path, read_note(path.with_suffix(".json"))) for path in paths if path.suffix == EML]
     yield from sorted(found, key=lambda each: each.note.received_at)
 
 

@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Final
 
 from dorimportd.instants import reach
-from dorimportd.spool.durable import make_folder, remove, replace, sync_folder, write_synced
+from dorimportd.spool.bytes import check_kept
+from dorimportd.spool.durable import locked, make_folder, remove, replace, sync_folder, write_synced
 from dorimportd.spool.layout import Layout, token
 from dorimportd.spool.upload import because
 from dorimportd.words import State
@@ -105,11 +106,34 @@ class Outcomes:
     def ask_again(self, sequence: int) -> None:
         """Have a delivery read by the format as it is now, whatever was done with it.
 
-        Call it before the store waits for it.  Raises NoSpace or SpoolFailing.
+        Call it before the store waits for it.  Its bytes are not removed from then on.  Raises BytesRemoved
+        when they were, NoSpace or SpoolFailing.
         """
+        folder = self._layout.delivery(sequence)
+        try:
+            with locked(folder):
+                check_kept(folder)
+                past = self.past(sequence)
+                if past is not None:
+                    self.put(sequence, Past(State.RECEIVED, None, past.readings))
+        except FileNotFoundError:
+            return  # its folder is gone: whoever reads it tells
+        except OSError as error:
+            raise because(error) from error
+
+    def settled_at(self, sequence: int) -> float | None:
+        """When the outcome of a delivery was written, in seconds; None when there is none yet, or it waits.
+
+        Raises SpoolFailing.
+        """
+        try:
+            written_at = self._path(sequence).stat().st_mtime
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise because(error) from error
         past = self.past(sequence)
-        if past is not None:
-            self.put(sequence, Past(State.RECEIVED, None, past.readings))
+        return written_at if past is not None and past.state.final else None
 
     def unhold(self, sequence: int) -> bool:
         """Have a held delivery read by the format as it is now, also after a power cut; whether it was held.

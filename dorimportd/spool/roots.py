@@ -13,6 +13,7 @@ import os
 import re
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -60,6 +61,26 @@ class Roots:
         reach("roots.linked", envelope.name)
         new.rename(folder / envelope.name)
         reach("roots.put", envelope.name)
+
+    def drop(self, delivery: Delivery) -> None:
+        """Show *delivery* no more; a newer one of its name stays.  On return that is on the disk.
+
+        Raises OSError.
+        """
+        envelope = delivery.envelope
+        shown = self._layout.roots / envelope.customer / envelope.name
+        taken = self._layout.roots / f".{token()}"
+        there = self.get(envelope.customer, envelope.name)
+        if there is None or there.sequence != delivery.sequence:
+            return
+        with self._lock:
+            shown.rename(taken)
+            now = entry(envelope.name, os.readlink(taken))
+            if now is None or now.sequence != delivery.sequence:
+                with suppress(FileExistsError):  # another process has shown a newer one, or two
+                    os.link(taken, shown, follow_symlinks=False)
+            taken.unlink()
+        sync_folder(shown.parent)
 
     def get(self, customer: str, name: str) -> Entry | None:
         """The entry *name*, None when there is none, or something that is not of our making."""

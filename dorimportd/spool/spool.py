@@ -11,6 +11,7 @@ import os
 import shutil
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from heapq import merge
 from itertools import chain, islice
@@ -22,6 +23,7 @@ from dorimportd.instants import reach
 from dorimportd.spool.accept import Sequence, accept, read_envelope
 from dorimportd.spool.attempts import Attempts
 from dorimportd.spool.boot import mend
+from dorimportd.spool.bytes import DATA, check_kept, open_bytes, removed_at
 from dorimportd.spool.durable import make_folder, make_folders, refuse_link, replace, sync_folder, sync_place
 from dorimportd.spool.layout import PER_FOLDER, VERSION, Layout, token
 from dorimportd.spool.mail import KeptMail, MailUpload, copies
@@ -72,15 +74,26 @@ class Spool:
     def _make(self) -> None:
         make_folders(self.layout.root.parent)
         make_folder(self.layout.root)
-        if not self.layout.version.exists():
+        if self.layout.version.exists():
+            self._check_version()
+        else:
             replace(self.layout.version, f"{VERSION}\n")
         layout = self.layout
         for folder in (layout.incoming, layout.accepted, layout.roots, layout.mail, layout.alone):
             make_folder(folder)
-        if int(self.layout.version.read_text()) != VERSION:
-            raise SpoolUnusable(f"{self.layout.root} was written by another version of dorimportd")
         if not self.layout.sequence.exists():
             self.sequence.recover()
+
+    def _check_version(self) -> None:
+        """An older one is ours too: what was added since is missing there, and nothing more."""
+        text = self.layout.version.read_text()
+        if not text.strip().isdecimal():
+            raise SpoolUnusable(f"{self.layout.version} holds no number; restore it from a backup.")
+        if int(text) > VERSION:
+            raise SpoolUnusable(
+                f"The spool {self.layout.root} has layout {int(text)}, and this dorimportd knows up to "
+                f"{VERSION}; install the newer dorimportd again, or restore a backup."
+            )
 
     def hold(self) -> None:
         """Work here as the only daemon.  Raises SpoolInUse."""
@@ -101,10 +114,13 @@ class Spool:
     def recover(self) -> int:
         """Mend what a crash left: call it once at a start, holding the lock.
 
+        From then on no older dorimportd takes the spool for its own.
         Returns the number of unfinished uploads, which are kept for resuming.  Raises SpoolUnusable.
         """
         try:
             sync_place(self.layout.root.parent)
+            if int(self.layout.version.read_text()) != VERSION:
+                replace(self.layout.version, f"{VERSION}\n")
             self.sequence.recover()
             self._sync_last()
             for left in self.layout.incoming.glob("*.eml"):
@@ -118,7 +134,7 @@ class Spool:
             mend(self.layout)
             last = self.sequence.last()
             shown = last // PER_FOLDER * PER_FOLDER - 1  # those before were synced when the folder was full
-            self.roots.put_all(self._readable(max(0, shown - PER_FOLDER)))
+            self.roots.put_all(self.shown(max(0, shown - PER_FOLDER)))
         except OSError as error:
             raise SpoolUnusable(f"{error.filename or self.layout.root}: {error.strerror}") from error
         return sum(1 for _ in self.layout.incoming.glob("*/*"))
@@ -134,11 +150,15 @@ class Spool:
                 sync_folder(folder.parent)
                 sync_folder(folder)
 
-    def _readable(self, after: int) -> Iterator[Delivery]:
-        """The deliveries whose envelope can be read; whoever imports tells of the others."""
+    def shown(self, after: int = 0) -> Iterator[Delivery]:
+        """The deliveries that customers see: those whose bytes are kept.
+
+        One whose envelope cannot be read is none of them; whoever imports tells of it.
+        """
         for sequence in self.sequences(after):
             try:
-                yield self.delivery(sequence)
+                if self.removed_at(sequence) is None:
+                    yield self.delivery(sequence)
             except NotAccepted:
                 continue
 
@@ -396,13 +416,26 @@ class Spool:
         return Delivery(sequence, read_envelope(text))
 
     def open_delivery(self, sequence: int) -> BinaryIO:
-        """The bytes of a delivery.  Raises NoSuchFile or SpoolFailing."""
+        """The bytes of a delivery as they came.  Raises BytesRemoved, NoSuchFile or SpoolFailing."""
+        folder = self.layout.delivery(sequence)
         try:
-            return (self.layout.delivery(sequence) / "data").open("rb")
+            return open_bytes(folder / DATA)
         except FileNotFoundError as error:
+            check_kept(folder)
             raise NoSuchFile(f"The bytes of delivery {sequence} are gone.") from error
         except OSError as error:
             raise because(error) from error
+
+    def removed_at(self, sequence: int) -> datetime | None:
+        """When the bytes of a delivery were removed, None while they are kept.  Raises SpoolFailing."""
+        return removed_at(self.layout.delivery(sequence))
+
+    @contextmanager
+    def reading_all(self) -> Iterator[None]:
+        """From its beginning to its end nothing is compressed or removed."""
+        with self.layout.retention.open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_SH)
+            yield
 
     # Mail.
 

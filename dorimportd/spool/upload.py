@@ -23,7 +23,7 @@ import shutil
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from dorimportd.errors import Incomplete, NoSpace, NotAccepted, SpoolFailing, TooLarge, UploadBusy
 from dorimportd.instants import reach
@@ -239,18 +239,17 @@ class Upload:
         self._digest = None
         self.size = size
 
-    def begin_with(self, earlier: Path, size: int) -> None:
+    def begin_with(self, earlier: BinaryIO, size: int) -> None:
         """Take the first *size* bytes from the file *earlier*: its sender appends to it.
 
         Raises Incomplete when it is shorter, NoSpace or SpoolFailing.
         """
         try:
-            with earlier.open("rb") as file:
-                while self.size < size:
-                    piece = file.read(min(READ_SIZE, size - self.size))
-                    if not piece:
-                        raise Incomplete
-                    self.write(self.size, piece)
+            while self.size < size:
+                piece = earlier.read(min(READ_SIZE, size - self.size))
+                if not piece:
+                    raise Incomplete
+                self.write(self.size, piece)
         except OSError as error:
             raise because(error) from error
 

@@ -163,6 +163,12 @@ def queue(database: Connected) -> dict[State, int]:
     return dict.fromkeys(State, 0) | {State(state): n for state, n in query.tuples().execute(database)}
 
 
+def states(database: Connected, first: int, last: int) -> dict[int, State]:
+    query = Deliveries.select(Deliveries.sequence, Deliveries.state)
+    query = query.where(Deliveries.sequence.between(first, last))
+    return {sequence: State(state) for sequence, state in query.tuples().execute(database)}
+
+
 def set_state(database: Connected, sequence: int, state: State, reason: str | None) -> None:
     with database.writing():
         values = {"state": state, "reason": reason and storable(reason)}

@@ -83,6 +83,10 @@ def drop(database: Connected, sequence: int) -> None:
     DROP.execute(database, sequence=sequence)
 
 
+def drop_all(database: Connected, sequences: Sequence[int]) -> None:
+    Samples.delete().where(Samples.sequence.in_(list(sequences))).execute(database)
+
+
 def before(database: Connected, sequence: int, customer: str, format: str) -> list[Sample]:
     """The samples with which delivery *sequence* is compared, the newest first."""
     cursor = BEFORE.execute(database, customer=customer, format=format, sequence=sequence)

@@ -64,7 +64,7 @@ class House:
         importer = Importer(
             self.spool, store, lambda envelope: self.plan, history=Recalled(self.spool.outcomes)
         )
-        return store, rebuild(self.spool, store, importer, step=lambda: None)
+        return store, rebuild(self.spool, store, importer, None, step=lambda: None)
 
 
 def table(store):

@@ -258,7 +258,26 @@ def test_a_message_id_cannot_leave_the_folder_of_mails(spool):
     assert kept.path.is_relative_to(spool.layout.mail)
 
 
-def test_a_spool_of_another_version_is_refused(spool):
-    spool.layout.version.write_text("2\n")
-    with pytest.raises(SpoolUnusable, match="another version"):
+def test_a_spool_of_a_newer_layout_is_refused_with_both_numbers(spool):
+    spool.layout.version.write_text("3\n")
+    with pytest.raises(SpoolUnusable) as error:
         Spool(spool.layout.root, room=spool.room)
+    assert str(error.value) == (
+        f"The spool {spool.layout.root} has layout 3, and this dorimportd knows up to 2; "
+        "install the newer dorimportd again, or restore a backup."
+    )
+    assert spool.layout.version.read_text() == "3\n"
+
+
+def test_a_spool_whose_version_was_lost_is_refused(spool):
+    spool.layout.version.write_text("")
+    with pytest.raises(SpoolUnusable, match="holds no number; restore it from a backup"):
+        Spool(spool.layout.root, room=spool.room)
+
+
+def test_an_older_spool_is_brought_to_this_layout_by_a_start_alone(spool):
+    spool.layout.version.write_text("1\n")
+    after = Spool(spool.layout.root, room=spool.room)
+    assert spool.layout.version.read_text() == "1\n"  # a command beside an older daemon changes nothing
+    after.recover()
+    assert spool.layout.version.read_text() == "2\n"
