@@ -230,11 +230,11 @@ def kill_in_imports(mortal: Mortal, instants: tuple[str, ...]) -> None:
     mortal.revive()
     assert attempt(mortal, books, mixed("first", 500)).acknowledged
     for number, instant in enumerate(instants):
-        if instant == "import.format_kept":
-            for each in mortal.state.glob("spool/formats/*"):
-                each.unlink()
         mortal.await_all()
         mortal.kill()
+        if instant == "import.format_kept":  # as with the first file that it reads
+            for each in mortal.state.glob("spool/formats/*"):
+                each.unlink()
         channel = ("ftp", "sftp", "smtp")[number % 3]
         file = file_for(IMPORT.get(instant, "mixed"), f"file-{number}", 1000 + number, channel)
         before = len(mortal.accepted())
