@@ -66,7 +66,11 @@ def replace(path: Path, text: str) -> None:
     """Put *text* in the place of the file *path*, in one step: a reader sees the old or the new."""
     new = path.with_name(f".{path.name}.new")
     write_synced(new, text)
-    new.rename(path)
+    try:
+        new.rename(path)
+    except OSError:
+        remove(new)
+        raise
     sync_folder(path.parent)
 
 

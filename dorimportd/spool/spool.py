@@ -232,8 +232,8 @@ class Spool:
         return delivery
 
     def put_down(self, upload: Upload) -> None:
-        """Nobody writes *upload* any more; it is kept for resuming, unless it is empty or broken."""
-        if upload.broken or (upload.size == 0 and not is_whole(upload.folder)):
+        """Nobody writes *upload* any more; it is kept, unless it is empty, broken or unplaced."""
+        if upload.broken or upload.unplaced or (upload.size == 0 and not is_whole(upload.folder)):
             upload.drop()
         else:
             keep(upload)

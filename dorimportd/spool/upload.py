@@ -36,6 +36,8 @@ LARGEST_OFFSET: Final = (1 << 63) - 1
 # A gap that ends with the file would cost as much disk as its length on some file systems.
 FARTHEST_AHEAD: Final = 64 << 20  # bytes: more than any client sends before it waits for an answer
 MOST_AHEAD: Final = 10_000  # pieces
+# An upload makes five files and folders, a mail five more; outcomes and the database need theirs, too.
+FREE_INODES: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +95,11 @@ class Room:
     free_floor: int  # bytes that stay free on the disk
 
     def check(self, folder: Path, more: int = 0) -> None:
-        """Raises NoSpace when *more* bytes would go below the floor."""
+        """Raises NoSpace when *more* bytes would go below the floor, or hardly any file can be made."""
         free = os.statvfs(folder)
-        if free.f_bavail * free.f_frsize - more < self.free_floor or (free.f_files and not free.f_favail):
+        if free.f_bavail * free.f_frsize - more < self.free_floor:
+            raise NoSpace
+        if free.f_files and free.f_favail < FREE_INODES:  # some file systems have no fixed number of them
             raise NoSpace
 
 
@@ -175,6 +179,7 @@ class Upload:
         self._unchecked = 0  # bytes written since the free space was looked at
         self.size = 0
         self.broken = False  # a sync failed: what the disk holds is not known any more
+        self.unplaced = False  # there was no space for all of it: what came gives its own back
         self._kept = False  # there may be a mark of what is on the disk
         self._handle = claim(folder)
 
@@ -185,7 +190,7 @@ class Upload:
     def write(self, offset: int, content: bytes) -> None:
         """Put *content* at *offset*; bytes may come in any order, and again.
 
-        Raises TooLarge, NoSpace or SpoolFailing; the upload then stays as it was before.
+        Raises TooLarge, NoSpace or SpoolFailing; the upload then stays as it was.
         """
         end = offset + len(content)
         if offset < 0 or end > min(self._room.largest, LARGEST_OFFSET):
@@ -200,8 +205,13 @@ class Upload:
                 self._note_gap()
             self._write_at(offset, content)
             reach("upload.written", self.note.name)
+        except NoSpace:
+            self.unplaced = True
+            raise
         except OSError as error:
-            raise because(error) from error
+            refusal = because(error)
+            self.unplaced = isinstance(refusal, NoSpace)
+            raise refusal from error
         self._count(offset, content)
 
     def set_size(self, size: int) -> None:

@@ -63,7 +63,7 @@ class Shadow:
         """In the place of os.fsync."""
         with self._lock:
             status = os.fstat(handle)
-            self._keep(status.st_ino, f"/proc/self/fd/{handle}", follow=True)
+            self.keep(status.st_ino, f"/proc/self/fd/{handle}", follow=True)
             if stat.S_ISDIR(status.st_mode):
                 self._sync_folder(handle, status.st_ino)
             else:
@@ -72,7 +72,7 @@ class Shadow:
     def _sync_folder(self, handle: int, inode: int) -> None:
         names = names_in(handle)
         for name, (number, *_) in names.items():
-            self._keep(number, name, folder=handle)
+            self.keep(number, name, folder=handle)
         listing = self._folders / f"{inode}.new"
         listing.write_text(json.dumps({"time": next(self._times), "names": names}))
         listing.rename(self._folders / str(inode))
@@ -83,7 +83,7 @@ class Shadow:
             shutil.copyfileobj(file, copy)
         new.rename(target)
 
-    def _keep(self, inode: int, path: str, *, folder: int | None = None, follow: bool = False) -> None:
+    def keep(self, inode: int, path: str, *, folder: int | None = None, follow: bool = False) -> None:
         """Keep an inode that was seen, also when it loses its name, so that its number is not used again."""
         if inode not in self._kept:
             flags = os.O_PATH if follow else os.O_PATH | os.O_NOFOLLOW

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
+import stat
+from pathlib import Path
 
 import pytest
-from faults.forgetful import Shadow
+from faults.forgetful import Shadow, names_in
 from faults.powercut import Disk, Left
 
-from dorimportd.errors import NoSuchFile
+from dorimportd.errors import NoSuchFile, NotAccepted
 from dorimportd.spool.durable import sync_folder
 from dorimportd.spool.mail import MailNote
 from dorimportd.spool.outcomes import Past, Reading
@@ -32,6 +35,8 @@ class Machine:
         self.acknowledged = {}  # name -> content of what has become a delivery
         self.kept = {}  # the same of what waits under a temporary name
         self.count = 0  # power cuts that were tried
+        self.calls, self.fails_at = 0, 0  # of fsync
+        self._lost = {}  # inode -> what a failed sync has not written
         monkeypatch.setattr(os, "fsync", self._fsync)
         self._after = False  # we are on the copy
 
@@ -42,9 +47,19 @@ class Machine:
 
     def _fsync(self, handle):
         """Sync, and look at what a power cut would leave now."""
-        if not self._after:
-            self._shadow.fsync(handle)
-            self.cut()
+        if self._after:
+            return
+        inode, there = os.fstat(handle).st_ino, now(handle)
+        self.calls += 1
+        if self.calls == self.fails_at:
+            self._lost[inode] = there
+            self._shadow.keep(inode, f"/proc/self/fd/{handle}", follow=True)
+            raise OSError(errno.EIO, "Input/output error")
+        if self._lost.get(inode) == there:
+            return  # the kernel has dropped what it could not write, and calls the rest clean
+        self._lost.pop(inode, None)
+        self._shadow.fsync(handle)
+        self.cut()
 
     def cut(self):
         for left in Left:
@@ -79,6 +94,13 @@ class Machine:
             if name.removesuffix(".part") not in found:
                 delivery = spool.accept_kept("acme", name, name.removesuffix(".part"))
                 assert spool.open_delivery(delivery.sequence).read() == content
+
+
+def now(handle):
+    """What fsync would write."""
+    if stat.S_ISDIR(os.fstat(handle).st_mode):
+        return names_in(handle)
+    return Path(f"/proc/self/fd/{handle}").read_bytes()
 
 
 @pytest.fixture
@@ -211,3 +233,79 @@ def test_a_format_that_was_kept_and_an_outcome_that_was_not_synced(machine):
             after = machine.after(left).outcomes
             assert after.format("abc") == "a format\n"
             assert after.past(sequence) in (None, Past(State.IMPORTED, None, (reading,)))
+
+
+def again(spool, name, content):
+    """What a client does that was refused: it goes on where it can, else it begins anew."""
+    try:
+        upload = spool.resume("acme", name)
+    except NoSuchFile:
+        return begin(spool, name, content)
+    upload.write(upload.size, content[upload.size :])
+    return upload
+
+
+def test_a_sync_that_failed_is_not_made_good_by_a_second_one(machine):
+    """Whichever fails, also that of the folder of the thousandth delivery."""
+    spool = machine.spool()
+    spool.sequence.recover(995)
+    refused = 0
+    for call in range(1, 20):
+        name, content = f"{call}.csv", b"%d;1\n" % call
+        machine.fails_at = machine.calls + call
+        upload = begin(spool, name, content)
+        try:
+            spool.accept(upload)
+        except NotAccepted:
+            refused += 1
+            machine.fails_at = 0
+            spool.accept(again(spool, name, content))
+        machine.acknowledged[name] = content
+        machine.cut()
+        if machine.fails_at > machine.calls:
+            break
+    assert refused >= 4
+    assert [spool.delivery(each).envelope.name for each in spool.sequences()] == list(machine.acknowledged)
+
+
+def test_a_temporary_name_of_which_a_sync_failed_is_not_whole(machine):
+    spool = machine.spool()
+    for call in range(1, 20):
+        name, content = f"{call}.csv", b"%d;1\n" % call
+        machine.fails_at = machine.calls + call
+        upload = begin(spool, f"{name}.part", content)
+        try:
+            upload.keep_whole()
+        except NotAccepted:
+            machine.fails_at = 0
+            spool.put_down(upload)
+            upload = again(spool, f"{name}.part", content)
+            upload.keep_whole()
+        spool.put_down(upload)
+        machine.kept[f"{name}.part"] = content
+        machine.cut()
+        if machine.fails_at > machine.calls:
+            break
+    assert call >= 6
+
+
+def test_a_mail_of_which_a_sync_failed_is_not_kept(machine):
+    spool = machine.spool()
+    for call in range(1, 20):
+        message_id = f"<{call}@shop.example>"
+        note = MailNote(message_id, "a@shop.example", ("b@x.example",), False, "192.0.2.7", "2026", 14)
+        machine.fails_at = machine.calls + call
+        for _ in range(2):
+            mail = spool.begin_mail(largest=1000)
+            mail.write(b"Subject: x\r\n\r\n")
+            try:
+                mail.keep(note)
+                break
+            except NotAccepted:
+                mail.drop()
+                assert list(spool.mails(message_id)) == []
+        for left in Left:
+            assert [each.note for each in machine.after(left).mails(message_id)] == [note]
+        if machine.fails_at > machine.calls:
+            break
+    assert call >= 4
