@@ -94,8 +94,11 @@ class Server:
             words = ["-D", self.folder / "data", "-h", "127.0.0.1", "-p", str(self.port), "-k", self.folder]
             self._process = subprocess.Popen(
                 [binary("postgres"), *words, *SETTINGS],
-                **{"user": self._user, "cwd": "/", "stdin": subprocess.DEVNULL},
-                **{"stdout": log, "stderr": log},
+                user=self._user,
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
             )
 
     def stop(self, how: signal.Signals) -> None:
