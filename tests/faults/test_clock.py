@@ -19,7 +19,7 @@ from dorimportd.spool.upload import Room
 from dorimportd.words import Channel
 
 HOUR, DAY = 3600, 24 * 3600
-NEVER_SHORTER = 20  # seconds of idling that a session may do
+IDLE_SECONDS = 12  # that a session may be
 
 # At 01:00 UTC the clocks of Berlin go from 3:00 back to 2:00; in spring from 2:00 to 3:00.
 AUTUMN = datetime(2026, 10, 25, 1, 0, 0, tzinfo=UTC)
@@ -33,7 +33,7 @@ class Elsewhen(Appliance):
         super().__init__(folder)
         self.shift = folder / "shift"
         self.set(0)
-        limits = f"[limits]\nidle_seconds = {NEVER_SHORTER}\n"
+        limits = f"[limits]\nidle_seconds = {IDLE_SECONDS}\n"
         self.config.write_text(self.config.read_text().replace("[limits]\n", limits))
 
     def start(self):

@@ -41,7 +41,7 @@ BAD = "twelve"
 
 HISTORIES = {
     "sqlite": int(os.environ.get("HISTORIES", "1000")),
-    "postgresql": int(os.environ.get("HISTORIES", "150")),
+    "postgresql": int(os.environ.get("HISTORIES", "100")),
 }
 USUAL = settings(
     deadline=None,
