@@ -17,6 +17,8 @@ from appliance import Appliance
 from faults.doors import Doors
 from faults.postgres import Server, free_port
 
+pytestmark = pytest.mark.timeout(600)  # for a machine that does much else
+
 
 @pytest.fixture(scope="module")
 def folder():
