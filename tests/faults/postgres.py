@@ -65,9 +65,10 @@ class Server:
     def _own(self, folder: Path) -> None:
         folder.mkdir()
         if self._user is not None:
-            from pgserver.utils import ensure_user_exists
+            from pgserver.utils import ensure_prefix_permissions, ensure_user_exists
 
             ensure_user_exists(self._user)
+            ensure_prefix_permissions(Path(binary("postgres")))
             shutil.chown(folder, self._user, self._user)
 
     def _run(self, program: str, *words: str | Path) -> None:
