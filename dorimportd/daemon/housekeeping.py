@@ -4,7 +4,6 @@ deliveries compressed and removed: see pipeline/retention.py.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -29,8 +28,26 @@ from dorimportd.words import iso
 EVERY: Final = 3600.0  # seconds
 
 
+class Today:
+    """The time of day by which leftovers grow old: of a clock that somebody may set.
+
+    Set forward it is believed when a second round finds it so, an hour later by a clock that nobody sets;
+    so an upload that is young is not lost to a clock that is set forward and back.  Set back it is believed
+    at once, since then uploads are kept for longer.
+    """
+
+    def __init__(self) -> None:
+        self._most: datetime | None = None  # that the next round may believe
+
+    def at(self, now: datetime) -> datetime:
+        """What a round believes that finds the clock at *now*; the first one has nothing else to go by."""
+        believed = now if self._most is None else min(now, self._most)
+        self._most = now + 2 * timedelta(seconds=EVERY)
+        return believed
+
+
 class Housekeeping(Service):
-    """Removes unfinished uploads and old deliveries, by what *ages*() says.
+    """Removes unfinished uploads and old deliveries, by what *ages*() says; nothing that is written.
 
     A round of the retention has a thread of *keepers* to itself, and the store by *open_store* for itself.
     """
@@ -52,6 +69,7 @@ class Housekeeping(Service):
         self._keepers = keepers
         self._open_store = open_store
         self._tell = tell
+        self._today = Today()
         self._loop = LoopingCall(self._round)
         self._loop.clock = clock
 
@@ -68,25 +86,26 @@ class Housekeeping(Service):
     async def _round(self) -> None:
         """A fault in one round does not end the rounds."""
         try:
-            await self._tidy()
-            await self._retain()
+            now = self._today.at(datetime.now(UTC))
+            await self._tidy(now)
+            await self._retain(now)
         except Exception as error:  # noqa: BLE001
             self._tell(fault("housekeeping", error))
 
-    async def _tidy(self) -> None:
+    async def _tidy(self, now: datetime) -> None:
         age_days = self._ages().unfinished_uploads_days
-        before = datetime.now(UTC) - timedelta(days=age_days)
+        before = now - timedelta(days=age_days)
         for each in await self._workers.run(self._spool.drop_unfinished, before):
             last_byte_at = iso(each.last_byte_at.replace(microsecond=0))
             self._tell(UploadDropped(each.customer, each.name, each.size, last_byte_at, age_days))
 
-    async def _retain(self) -> None:
+    async def _retain(self, now: datetime) -> None:
         run = self._keepers.run
         try:
             store = await run(self._open_store)
         except (StoreAway, StoreUnusable):
             return  # whoever imports tells of it
-        turn = Round(self._spool, store, before(self._ages()), lambda: not self.running)
+        turn = Round(self._spool, store, before(now, self._ages()), lambda: not self.running)
         try:
             while await run(turn.step):
                 pass
@@ -108,7 +127,7 @@ class Housekeeping(Service):
         self._tell(fault("housekeeping", failure.value))
 
 
-def before(ages: Retention) -> Before:
-    """What is old now."""
-    now, days = time.time(), ages.remove_after_days
-    return Before(now - ages.compress_after_days * DAY, None if days is None else now - days * DAY)
+def before(now: datetime, ages: Retention) -> Before:
+    """What is old at *now*."""
+    seconds, days = now.timestamp(), ages.remove_after_days
+    return Before(seconds - ages.compress_after_days * DAY, None if days is None else seconds - days * DAY)

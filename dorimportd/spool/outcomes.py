@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -29,6 +30,7 @@ from dorimportd.spool.upload import because
 from dorimportd.words import State
 
 OUTCOME: Final = "outcome"
+LATE: Final = 0.1  # seconds by which a file may look newer than it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +152,12 @@ class Outcomes:
         return True
 
     def was_put_since(self, sequence: int, moment: datetime) -> bool:
-        """Whether the outcome of a delivery was written at *moment* or later, by this machine's clock."""
+        """Whether the outcome of a delivery was written at *moment* or later, by this machine's clock.
+
+        A time that is still to come is of a clock that was set back since: it was written before.
+        """
         try:
-            return self._path(sequence).stat().st_mtime >= moment.timestamp()
+            return moment.timestamp() <= self._path(sequence).stat().st_mtime <= time.time() + LATE
         except FileNotFoundError:
             return False
         except OSError as error:

@@ -66,15 +66,25 @@ class Sqlite(Connected, SqliteDatabase):
 
     @contextmanager
     def using(self) -> Iterator[None]:
-        if self._opened is not None and self._opened != file_at(self.path):
+        if self._opened is not None and (self._opened != file_at(self.path) or self._log_is_lost()):
             # SQLite would go on in a file that nobody else sees.
             raise StoreAway(
-                f"The database {self.path} was removed or replaced while it was in use; what is there now "
-                "is opened, and what it lacks is imported again from the spool."
+                f"The database {self.path} or its log was removed or replaced while it was in use; what is "
+                "there now is opened, and what it lacks is imported again from the spool."
             )
-        self._log_opened = file_at(self._log) or self._log_opened
         with super().using():
             yield
+
+    def _connect(self) -> Any:
+        connection = super()._connect()
+        self._log_opened = None  # the first of all connections makes a new one
+        return connection
+
+    def _log_is_lost(self) -> bool:
+        there = file_at(self._log)
+        if self.is_closed() or self._log_opened is None:
+            self._log_opened = there
+        return there != self._log_opened
 
     def let_go(self) -> None:
         # SQLite would take what it finds in the log for the other file's, but for one that is empty.

@@ -65,9 +65,10 @@ class Server:
     def _own(self, folder: Path) -> None:
         folder.mkdir()
         if self._user is not None:
-            from pgserver.utils import ensure_user_exists
+            from pgserver.utils import ensure_prefix_permissions, ensure_user_exists
 
             ensure_user_exists(self._user)
+            ensure_prefix_permissions(Path(binary("postgres")))
             shutil.chown(folder, self._user, self._user)
 
     def _run(self, program: str, *words: str | Path) -> None:
@@ -94,8 +95,11 @@ class Server:
             words = ["-D", self.folder / "data", "-h", "127.0.0.1", "-p", str(self.port), "-k", self.folder]
             self._process = subprocess.Popen(
                 [binary("postgres"), *words, *SETTINGS],
-                **{"user": self._user, "cwd": "/", "stdin": subprocess.DEVNULL},
-                **{"stdout": log, "stderr": log},
+                user=self._user,
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
             )
 
     def stop(self, how: signal.Signals) -> None:

@@ -17,6 +17,8 @@ from appliance import Appliance
 from faults.doors import Doors
 from faults.postgres import Server, free_port
 
+pytestmark = pytest.mark.timeout(600)  # for a machine that does much else
+
 
 @pytest.fixture(scope="module")
 def folder():
@@ -193,21 +195,6 @@ def test_a_password_that_is_changed_and_changed_back(on_postgresql, server):
     on_postgresql.all_is_there_once()
 
 
-def test_a_password_that_is_changed_in_the_configuration_too(on_postgresql, server):
-    watched = Watched(on_postgresql)
-    server.execute("ALTER ROLE dori PASSWORD 'three'")
-    server.cut()
-    on_postgresql.send_by_all()
-    watched.is_seen("password authentication failed")
-    config = on_postgresql.appliance.config
-    config.write_text(config.read_text().replace(server.url(), server.url("three")))
-    on_postgresql.appliance.run_ctl("reload")
-    watched.ends()
-    server.execute("ALTER ROLE dori PASSWORD 'one'")
-    config.write_text(config.read_text().replace(server.url("three"), server.url()))
-    on_postgresql.all_is_there_once()
-
-
 def test_tables_that_are_dropped_are_made_and_filled_again(on_postgresql, server):
     watched = Watched(on_postgresql)
     server.execute(
@@ -234,6 +221,19 @@ def test_a_standby_takes_over_and_is_promoted_later(on_postgresql, server, folde
     finally:
         standby.stop(signal.SIGQUIT)
         server.start()
+
+
+def test_a_password_that_is_changed_in_the_configuration_too(on_postgresql, server):
+    watched = Watched(on_postgresql)
+    server.execute("ALTER ROLE dori PASSWORD 'three'")
+    server.cut()
+    on_postgresql.send_by_all()
+    watched.is_seen("password authentication failed")
+    config = on_postgresql.appliance.config
+    config.write_text(config.read_text().replace(server.url(), server.url("three")))
+    on_postgresql.appliance.run_ctl("reload")
+    watched.ends()
+    on_postgresql.all_is_there_once()
 
 
 # SQLite.

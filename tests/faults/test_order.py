@@ -1,4 +1,4 @@
-"""Whatever the order, the table is the same: of each transaction the highest sequence, in a file the last row.
+"""Whatever the order, the table is the same: of each ID the highest sequence, in a file the last row.
 
 Random histories run through the real spool, importer and database: files of one to two customers with
 overlapping IDs, in two formats, with corrections, withdrawals, bad rows, files that are held and bytes that
@@ -34,14 +34,14 @@ from dorimportd.store.store import open_store
 from dorimportd.words import Channel, State
 
 TEXT = 'location = "Store"\ntransaction_id = "ID"\ntotal = "Total"\ntime = "Time"\n'
-# Of the lenient one bad rows are rejects; the strict one holds a file for three of them, and tells whole days.
+# Of the lenient one bad rows are rejects; the strict one holds a file for three, and tells whole days.
 LENIENT = parse_format(TEXT + 'withdraw = { State = "void" }\nmax_reject_percent = 100\n', "lenient.toml")
 STRICT = parse_format(TEXT + "whole_days = true\n", "strict.toml")
 BAD = "twelve"
 
 HISTORIES = {
     "sqlite": int(os.environ.get("HISTORIES", "1000")),
-    "postgresql": int(os.environ.get("HISTORIES", "150")),
+    "postgresql": int(os.environ.get("HISTORIES", "100")),
 }
 USUAL = settings(
     deadline=None,
@@ -187,7 +187,7 @@ class World:
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def world(request, tmp_path_factory):
-    """Without syncs, since no test cuts the power here; in windows of two rows, so that small files have several."""
+    """Without syncs, since no test cuts the power here; small files have several windows of two rows."""
     folder = tmp_path_factory.mktemp("order")
     url = f"sqlite:///{folder}/dorimportd.db"
     if request.param == "postgresql":
@@ -291,7 +291,7 @@ class Watched:
         self.running = []
         self.resting = []
         self.numbers = count(1)
-        self.passed = {}  # customer that might have begun -> those who did before it, and how large theirs were
+        self.passed = {}  # customer that might have begun -> those who did before it
 
     def add(self, customer, size, which):
         turn = Turn(next(self.numbers), customer, size)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -75,6 +76,13 @@ def test_it_is_known_whether_an_outcome_is_newer_than_a_moment(outcomes):
     outcomes.put(17, Past(State.IMPORTED, None, (BERLIN,)))
     assert outcomes.was_put_since(17, now - timedelta(seconds=5))
     assert not outcomes.was_put_since(17, now + timedelta(seconds=60))
+
+
+def test_an_outcome_of_a_time_that_is_still_to_come_is_from_before_the_clock_was_set_back(outcomes):
+    outcomes.put(17, Past(State.IMPORTED, None, (BERLIN,)))
+    in_an_hour = time.time() + 3600
+    os.utime(text_of(outcomes), (in_an_hour, in_an_hour))
+    assert not outcomes.was_put_since(17, datetime.now(UTC) - timedelta(seconds=5))
 
 
 def test_a_format_is_kept_once(outcomes):

@@ -87,6 +87,15 @@ def test_of_two_attempts_at_one_delivery_one_goes_on(store, sold, arrived, table
     assert store.transaction_counts() == {"acme": 2}
 
 
+def test_of_two_attempts_with_rejects_at_the_same_rows_one_goes_on(store, arrived):
+    store.register([arrived(1)])
+    one, other = store.importing(1, "format@1"), store.importing(1, "format@1")
+    one.write([], [BAD], 1)
+    with pytest.raises(StoreAway, match=r"^Delivery 1 is being imported elsewhere\.$"):
+        other.write([], [BAD], 1)
+    assert list(store.rejects(1)) == [BAD]
+
+
 def test_a_retry_ends_the_attempt_that_is_under_way(store, sold, arrived):
     store.register([arrived(1)])
     run = store.importing(1, "format@1")
