@@ -12,7 +12,6 @@ from email.policy import SMTP
 from appliance import SALES, Appliance
 
 from dorimportd.store.store import open_store
-from dorimportd.words import iso
 
 GRACE = "archive_grace_seconds = 1\n"
 
@@ -89,9 +88,7 @@ class House(Appliance):
         """Location, ID, total and time of what begins so."""
         with self.store() as store:
             found = [each for each in store.transactions(customer) if each.transaction_id.startswith(prefix)]
-        return [
-            (each.location, each.transaction_id, str(each.total), iso(each.occurred_at)) for each in found
-        ]
+        return [(each.location, each.transaction_id, each.total, each.occurred_at) for each in found]
 
 
 def mail(message_id, content=SALES, to="acme@sales.example", name="sales.csv"):

@@ -108,6 +108,8 @@ def put_everything(desk: Desk, writer: BackupWriter, last: int, began: datetime)
     for path in layout.mail.glob("*/*/*.eml"):
         for each in (path.with_suffix(".json"), path):
             writer.put(f"spool/{each.relative_to(layout.root)}", each)
+    for path in layout.alone.glob("*"):
+        writer.put_text(f"spool/{path.relative_to(layout.root)}", "")
     writer.put("spool/version", layout.version)
     writer.put_text("spool/sequence", f"{last:020}")
     for name, path in configuration(desk):
