@@ -105,6 +105,6 @@ def mail(message_id, content=SALES, to="acme@sales.example", name="sales.csv"):
 def alone(customer, warning=""):
     """The reason for which a recovered delivery is held."""
     return (
-        "This mail from <till@shop.example> reached only the archive address archive, and not "
+        "This mail from <till@shop.example> reached only the archive address, and not "
         f"{customer}@sales.example; `dorimportctl delivery retry` imports it.{warning}"
     )

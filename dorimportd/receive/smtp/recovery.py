@@ -150,11 +150,10 @@ class Recovery:
         mail.settle(replace(mail.note, after=after))
 
     def _reason(self, mail: KeptMail, customer: Customer) -> str:
-        sender, archive = f"<{mail.note.reverse_path}>", self._settings().smtp.archive_address
-        address = f"{customer.mail_address}@{self._settings().mail_domain}"
-        warning = "" if customer.allows_sender(mail.note.reverse_path) else " That sender may not send to it."
+        sender, address = mail.note.reverse_path, f"{customer.mail_address}@{self._settings().mail_domain}"
+        warning = "" if customer.allows_sender(sender) else " That sender may not send to it."
         return (
-            f"This mail from {sender} reached only the archive address {archive}, and not {address}; "
+            f"This mail from <{sender}> reached only the archive address, and not {address}; "
             f"`dorimportctl delivery retry` imports it.{warning}"
         )
 
