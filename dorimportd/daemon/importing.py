@@ -33,7 +33,7 @@ from dorimportd.events import (
     Tell,
     TransactionsAbsent,
 )
-from dorimportd.pipeline.asked import ask_store_again
+from dorimportd.pipeline.asked import ask_store_again, was_asked_for
 from dorimportd.pipeline.importer import Importer
 from dorimportd.pipeline.turns import Turn, Turns, pause
 from dorimportd.receive.workers import Workers
@@ -265,12 +265,13 @@ class ImportService(Service):
             return
         self._turns.done(turn.sequence)
         self._store_is_back()
-        # It may have been asked for while its old outcome was on its way to the store.
-        self._look_at_all = self._look_at_all or outcome.state is State.HELD
         self._tell(TOLD[outcome.state](delivery, outcome))
         if outcome.absent.count:
             self._tell(TransactionsAbsent(delivery, outcome))
         self._begin_imports()
+        if outcome.state is State.HELD:
+            asked = await self._workers.run(was_asked_for, self._spool.outcomes, turn.sequence)
+            self._look_at_all = self._look_at_all or asked
 
     def _wait_for_store(self, error: StoreAway | StoreUnusable) -> None:
         wait = self._store_is_away(error)
