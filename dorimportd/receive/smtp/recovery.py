@@ -99,7 +99,8 @@ class Recovery:
         found = deliveries_of(self._spool, copies)
         served = {each.envelope.customer for each in found}
         # A delivery may be gone, since it was old; that it was made is known all the same.
-        served |= {name for each in copies if each.note.deliveries for name in each.note.customers}
+        done = [each.note for each in copies if each.note.deliveries and not each.note.refusal]
+        served |= {name for each in done for name in each.customers}
         named = named_customers(mail, self._settings())
         made = [each for each in found if was_recovered(self._spool, each)]
         try:
