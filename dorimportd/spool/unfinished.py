@@ -25,11 +25,13 @@ class Unfinished:
     @classmethod
     def read(cls, folder: Path) -> Unfinished:
         """The upload *folder*.  Raises OSError when it is none any more."""
-        last_byte_at = datetime.fromtimestamp((folder / "data").stat().st_mtime, UTC)
+        customer, data = folder.parent.name, folder / "data"
+        # A crash may have come before the first file was made in the folder.
+        last_byte_at = datetime.fromtimestamp((data if data.exists() else folder).stat().st_mtime, UTC)
         try:
             note = Note.read(folder)
             size = resumable_size(folder)
         except (ValueError, KeyError, FileNotFoundError):
-            size = (folder / "data").stat().st_size
-            return cls(folder.parent.name, folder.name, size, None, "", "", last_byte_at)
-        return cls(folder.parent.name, note.name, size, note.channel, note.peer, note.began_at, last_byte_at)
+            size = data.stat().st_size if data.exists() else 0
+            return cls(customer, folder.name, size, None, "", "", last_byte_at)
+        return cls(customer, note.name, size, note.channel, note.peer, note.began_at, last_byte_at)
