@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import smtplib
 import time
+from contextlib import closing
 from email.message import EmailMessage
 from email.policy import SMTP
 
 from appliance import SALES, Appliance
+
+from dorimportd.store.store import open_store
 
 GRACE = "archive_grace_seconds = 1\n"
 
@@ -18,6 +21,7 @@ class House(Appliance):
 
     def __init__(self, folder, database="sqlite:///dorimportd.db", grace=GRACE):
         super().__init__(folder, database)
+        self.url = database.replace("sqlite:///", f"sqlite:///{folder}/state/")
         self.config.write_text(self.config.read_text().replace("[smtp]\n", f"[smtp]\n{grace}"))
         place = ("--timezone", "Europe/Berlin", "--currency", "EUR", "--format", "plain")
         self.run_ctl("customer", "add", "bolt", *place, "--email", "bolt")
@@ -57,13 +61,34 @@ class House(Appliance):
         notes = [json.loads(each.read_text()) for each in self.spool("mail").glob("??/*/*.json")]
         return [each for each in notes if each["message_id"] == message_id and each["archive"]]
 
+    def store(self):
+        """The daemon's, beside it: a command for each question would take most of the time."""
+        return closing(open_store(self.url))
+
+    def rows(self):
+        with self.store() as store:
+            return store.deliveries()
+
     def of_message(self, message_id):
         """Sequence, customer, state and reason of each delivery of it."""
         return [
-            (each["sequence"], each["customer"], each["state"], each["reason"])
-            for each in self.deliveries()
-            if each["message_id"] == message_id
+            (each.sequence, each.delivery.envelope.customer, each.outcome.state.value, each.outcome.reason)
+            for each in self.rows()
+            if each.delivery.envelope.message_id == message_id
         ]
+
+    def await_state(self, sequence, state):
+        """Wait until the daemon tells it, and return the reason."""
+        self.await_line(rf"delivery {sequence} (is a )?{state}", seconds=60)
+        (row,) = [each for each in self.rows() if each.sequence == sequence]
+        assert row.outcome.state.value == state
+        return row.delivery.envelope.customer, row.outcome.reason
+
+    def sold(self, prefix, customer="acme"):
+        """Location, ID, total and time of what begins so."""
+        with self.store() as store:
+            found = [each for each in store.transactions(customer) if each.transaction_id.startswith(prefix)]
+        return [(each.location, each.transaction_id, each.total, each.occurred_at) for each in found]
 
 
 def mail(message_id, content=SALES, to="acme@sales.example", name="sales.csv"):
@@ -80,6 +105,6 @@ def mail(message_id, content=SALES, to="acme@sales.example", name="sales.csv"):
 def alone(customer, warning=""):
     """The reason for which a recovered delivery is held."""
     return (
-        "This mail from <till@shop.example> reached only the archive address archive, and not "
+        "This mail from <till@shop.example> reached only the archive address, and not "
         f"{customer}@sales.example; `dorimportctl delivery retry` imports it.{warning}"
     )

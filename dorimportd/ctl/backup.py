@@ -108,6 +108,8 @@ def put_everything(desk: Desk, writer: BackupWriter, last: int, began: datetime)
     for path in sorted(layout.formats.glob("*.toml")):
         writer.put(f"spool/{path.relative_to(layout.root)}", path)
     put_mails(writer, layout)
+    for path in layout.alone.glob("*"):
+        writer.put_text(f"spool/{path.relative_to(layout.root)}", "")
     writer.put("spool/version", layout.version)
     writer.put_text("spool/sequence", f"{last:020}")
     for name, path in configuration(desk):

@@ -6,7 +6,6 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,9 +18,9 @@ from dorimportd.config.values import NAME
 from dorimportd.ctl.desk import USAGE, Desk, Stopped, say, say_json
 from dorimportd.ctl.formats import read_format
 from dorimportd.ctl.importing import opened_file
+from dorimportd.ctl.unfinished import unfinished, unfinished_line
 from dorimportd.report.sheet import sheet
 from dorimportd.report.tables import table
-from dorimportd.words import iso
 
 FROM_STDIN: Final = "-"
 
@@ -266,28 +265,6 @@ def customer_shape(customer: Customer, desk: Desk) -> dict[str, Any]:
 def key_shape(key: PublicKey) -> dict[str, Any]:
     """A public key for a script."""
     return {"type": key.type, "bits": key.bits, "fingerprint": key.fingerprint, "comment": key.comment}
-
-
-def unfinished(desk: Desk, name: str) -> list[dict[str, Any]]:
-    """What the customer has begun to send, for a script; nothing where no daemon was started yet."""
-    if not (desk.settings.state_directory / "spool").exists():
-        return []
-    return [
-        {
-            "name": each.name,
-            "size": each.size,
-            "channel": each.channel,
-            "peer": each.peer,
-            "began_at": iso(datetime.fromisoformat(each.began_at)),
-            "last_byte_at": iso(each.last_byte_at),
-        }
-        for each in desk.spool.unfinished(name)
-    ]
-
-
-def unfinished_line(shape: dict[str, Any]) -> str:
-    """One of those for a person."""
-    return f"{shape['name']!r}: {shape['size']} bytes by {shape['channel']}, last at {shape['last_byte_at']}"
 
 
 def show(desk: Desk, asked: argparse.Namespace) -> int:

@@ -294,13 +294,14 @@ class ImportService(Service):
             return
         self._turns.done(turn.sequence)
         self._store_is_back()
-        # It may have been asked for while its old outcome was on its way to the store.
-        self._look_at_all = self._look_at_all or outcome.state is State.HELD
         self._tell(TOLD[outcome.state](delivery, outcome))
         reach("import.done", delivery.envelope.name)
         if outcome.absent.count:
             self._tell(TransactionsAbsent(delivery, outcome))
         self._begin_imports()
+        if outcome.state is State.HELD:
+            asked = await self._workers.run(self._work.was_asked_for, turn.sequence)
+            self._look_at_all = self._look_at_all or asked
 
     def _wait_for_store(self, error: StoreAway | StoreUnusable) -> None:
         wait = self._store_is_away(error)

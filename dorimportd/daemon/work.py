@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from dorimportd.errors import Interrupted, NotAccepted, NotWaiting, StoreAway, StoreUnusable
 from dorimportd.instants import reach
-from dorimportd.pipeline.asked import ask_store_again
+from dorimportd.pipeline.asked import ask_store_again, was_asked_for
 from dorimportd.pipeline.importer import Importer
 from dorimportd.pipeline.turns import Turn
 from dorimportd.spool.attempts import Mark, died
@@ -119,6 +119,10 @@ class ImportWork:
             raise
         self._forget(turn.sequence)
         return done
+
+    def was_asked_for(self, sequence: int) -> bool:
+        """Whether a delivery that was held is to be read again.  Raises SpoolFailing."""
+        return was_asked_for(self._spool.outcomes, sequence)
 
     def _mark(self, store: Store, turn: Turn) -> None:
         row = store.delivery(turn.sequence)

@@ -16,6 +16,15 @@ def ask_store_again(outcomes: Outcomes, store: Store) -> None:
     Raises StoreAway, SpoolFailing.
     """
     for row in store.deliveries(state=State.HELD):
-        past = outcomes.past(row.sequence)
-        if past is not None and past.state is State.RECEIVED:
+        if was_asked_for(outcomes, row.sequence):
             store.set_state(row.sequence, State.RECEIVED)
+
+
+def was_asked_for(outcomes: Outcomes, sequence: int) -> bool:
+    """Whether a delivery that the store holds is to be read again.
+
+    Ask it also after holding one: it may have been asked for while its outcome was on its way to the store.
+    Raises SpoolFailing.
+    """
+    past = outcomes.past(sequence)
+    return past is not None and past.state is State.RECEIVED

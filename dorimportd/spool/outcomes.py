@@ -137,19 +137,18 @@ class Outcomes:
         past = self.past(sequence)
         return written_at if past is not None and past.state.final else None
 
-    def unhold(self, sequence: int) -> bool:
-        """Have a held delivery read by the format as it is now, also after a power cut; whether it was held.
+    def unhold(self, sequence: int) -> None:
+        """Have a delivery that is not imported read by the format as it is now, also after a power cut.
 
         The store may still say that it is held; whoever imports tells it.  Raises NoSpace or SpoolFailing.
         """
         past = self.past(sequence) or NO_PAST
-        if past.state.final and past.state is not State.HELD:
-            return False
+        if past.state is State.IMPORTED:
+            return
         try:
             replace(self._path(sequence), past_text(Past(State.RECEIVED, None, past.readings)))
         except OSError as error:
             raise because(error) from error
-        return True
 
     def was_put_since(self, sequence: int, moment: datetime) -> bool:
         """Whether the outcome of a delivery was written at *moment* or later, by this machine's clock.

@@ -30,10 +30,10 @@ from dorimportd.spool.mail import KeptMail, MailUpload, copies
 from dorimportd.spool.names import check_name, final_name
 from dorimportd.spool.outcomes import Outcomes, Past
 from dorimportd.spool.roots import Entry, Roots
+from dorimportd.spool.unfinished import Unfinished
 from dorimportd.spool.upload import (
     Note,
     Room,
-    Unfinished,
     Upload,
     because,
     is_whole,

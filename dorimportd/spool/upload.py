@@ -21,7 +21,6 @@ import json
 import os
 import shutil
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -60,31 +59,6 @@ class Note:
 
     def write(self, folder: Path) -> None:
         (folder / "upload").write_text(json.dumps(asdict(self)), encoding="utf-8")
-
-
-@dataclass(frozen=True, slots=True)
-class Unfinished:
-    """An upload that is no delivery, maybe not yet."""
-
-    customer: str
-    name: str  # as the sender named the file; that of the folder when a crash has cut the note
-    size: int  # bytes that can be resumed behind
-    channel: Channel | None  # None when a crash has cut the note, as the next two
-    peer: str
-    began_at: str  # ISO 8601
-    last_byte_at: datetime  # by the clock that files have
-
-    @classmethod
-    def read(cls, folder: Path) -> Unfinished:
-        """The upload *folder*.  Raises OSError when it is none any more."""
-        last_byte_at = datetime.fromtimestamp((folder / "data").stat().st_mtime, UTC)
-        try:
-            note = Note.read(folder)
-            size = resumable_size(folder)
-        except (ValueError, KeyError, FileNotFoundError):
-            size = (folder / "data").stat().st_size
-            return cls(folder.parent.name, folder.name, size, None, "", "", last_byte_at)
-        return cls(folder.parent.name, note.name, size, note.channel, note.peer, note.began_at, last_byte_at)
 
 
 @dataclass(frozen=True, slots=True)

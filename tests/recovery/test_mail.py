@@ -28,24 +28,11 @@ def sales(prefix):
     return content.encode(), rows
 
 
-def sold(house, prefix, customer="acme"):
-    return [each for each in house.transactions(customer) if each[1].startswith(f"{prefix}-")]
-
-
-def await_state(house, sequence, state):
-    """Wait for it, and return the delivery."""
-    house.await_line(rf"delivery {sequence} (is a )?{state}", seconds=60)
-    told = house.ctl("delivery", "show", str(sequence))
-    assert told["state"] == state
-    return told
-
-
 def held(house, message_id, customer="acme", reason=None):
     """Its delivery, when it was made of a mail that reached only the archive."""
     house.await_no_marks()
     ((sequence, *_),) = house.of_message(message_id)
-    told = await_state(house, sequence, "held")
-    assert (told["customer"], told["reason"]) == (customer, reason or alone(customer))
+    assert house.await_state(sequence, "held") == (customer, reason or alone(customer))
     return sequence
 
 
@@ -68,15 +55,15 @@ def test_a_mail_to_the_archive_alone_is_held_reported_and_imported_by_a_retry(na
     assert (note["deliveries"], note["recovered"], note["after"], note["refusal"]) == (
         [], [sequence], None, None,
     )  # fmt: skip
-    assert sold(house, "alone") == []
+    assert house.sold("alone-") == []
     line = (
         "mail '<alone@x>' from 'till@shop.example' reached only the archive address: "
         f"made delivery {sequence} of acme of it, held"
     )
     assert line in house.log_text()
     house.run_ctl("delivery", "retry", str(sequence))
-    await_state(house, sequence, "imported")
-    assert sold(house, "alone") == rows
+    house.await_state(sequence, "imported")
+    assert house.sold("alone-") == rows
 
 
 def test_a_mail_that_was_refused_to_the_customer_is_held_with_the_reason_of_that(house):
@@ -85,8 +72,8 @@ def test_a_mail_that_was_refused_to_the_customer_is_held_with_the_reason_of_that
     assert house.send(message, BOLT, ARCHIVE) == [550, 250, "250 2.0.0 Kept."]
     sequence = held(house, "<stranger@x>", "bolt", alone("bolt", UNKNOWN))
     house.run_ctl("delivery", "retry", str(sequence))
-    await_state(house, sequence, "imported")
-    assert sold(house, "stranger", "bolt") == rows
+    house.await_state(sequence, "imported")
+    assert house.sold("stranger-", "bolt") == rows
 
 
 @pytest.mark.parametrize("name", ["house", "house_on_postgresql"])
@@ -97,12 +84,12 @@ def test_a_customers_copy_that_comes_late_has_the_held_delivery_imported(name, r
     sequence = held(house, "<late@x>")
     answer = f"250 2.0.0 Accepted as delivery {sequence}"
     assert house.send(mail("<late@x>", content), ACME) == [250, answer]
-    await_state(house, sequence, "imported")
-    assert sold(house, "late") == rows
+    house.await_state(sequence, "imported")
+    assert house.sold("late-") == rows
     assert house.of_message("<late@x>") == [(sequence, "acme", "imported", None)]
     # Sent once more it is what it always was: a delivery of the same bytes.
     house.send(mail("<late@x>", content), ACME)
-    await_state(house, sequence + 1, "duplicate")
+    house.await_state(sequence + 1, "duplicate")
 
 
 def test_a_late_copy_with_other_bytes_is_another_delivery(house):
@@ -111,9 +98,9 @@ def test_a_late_copy_with_other_bytes_is_another_delivery(house):
     content, rows = sales("changed")
     answer = f"250 2.0.0 Accepted as delivery {sequence + 1}"
     assert house.send(mail("<other@x>", content), ACME) == [250, answer]
-    await_state(house, sequence + 1, "imported")
-    assert (sold(house, "changed"), sold(house, "other")) == (rows, [])
-    assert house.ctl("delivery", "show", str(sequence))["state"] == "held"
+    house.await_state(sequence + 1, "imported")
+    assert (house.sold("changed-"), house.sold("other-")) == (rows, [])
+    assert house.of_message("<other@x>")[0] == (sequence, "acme", "held", alone("acme"))
 
 
 def test_of_two_customers_the_one_without_a_copy_of_his_own_gets_a_held_delivery(house):
@@ -123,13 +110,13 @@ def test_of_two_customers_the_one_without_a_copy_of_his_own_gets_a_held_delivery
     first = int(reply.rpartition(" ")[2])
     house.send(message, ARCHIVE)
     house.await_no_marks()
-    await_state(house, first, "imported")
-    await_state(house, first + 1, "held")
+    house.await_state(first, "imported")
+    house.await_state(first + 1, "held")
     assert house.of_message("<two@x>") == [
         (first, "acme", "imported", None),
         (first + 1, "bolt", "held", alone("bolt", UNKNOWN)),
     ]
-    assert (sold(house, "two"), sold(house, "two", "bolt")) == (rows, [])
+    assert (house.sold("two-"), house.sold("two-", "bolt")) == (rows, [])
 
 
 @pytest.mark.parametrize("order", [[[ACME], [ARCHIVE]], [[ARCHIVE], [ACME]], [[ARCHIVE, ACME]]])
@@ -140,8 +127,8 @@ def test_one_message_by_both_addresses_is_one_delivery_in_every_order(house, ord
         house.send(mail(f"<{name}@x>", content), *recipients)
     house.await_no_marks()
     ((sequence, *_),) = house.of_message(f"<{name}@x>")
-    await_state(house, sequence, "imported")
-    assert sold(house, name) == rows
+    house.await_state(sequence, "imported")
+    assert house.sold(f"{name}-") == rows
     assert house.of_message(f"<{name}@x>") == [(sequence, "acme", "imported", None)]
 
 
@@ -183,8 +170,8 @@ def test_a_mail_by_swaks_to_the_archive_alone(house, tmp_path):
     assert done.returncode == 0, done.stdout
     sequence = held(house, "<swaks@x>")
     house.run_ctl("delivery", "retry", str(sequence))
-    await_state(house, sequence, "imported")
-    assert sold(house, "swaks") == rows
+    house.await_state(sequence, "imported")
+    assert house.sold("swaks-") == rows
 
 
 def high_water(house):
@@ -196,9 +183,8 @@ def high_water(house):
 
 def test_a_mail_of_50_mb_takes_no_more_memory_than_one_to_the_customer(house):
     content = b"no header that the format knows\n" + b"0123456789abcdef" * 2_200_000
-    before = len(house.deliveries())
-    house.send(mail("<large1@x>", content), ACME)
-    await_state(house, before + 1, "held")
+    reply = house.send(mail("<large1@x>", content), ACME)[-1]
+    house.await_state(int(reply.rpartition(" ")[2]), "held")
     first = high_water(house)
     house.send(mail("<large2@x>", content), ARCHIVE)
     held(house, "<large2@x>")
@@ -217,14 +203,12 @@ def test_a_kill_at_any_time_neither_loses_a_mail_nor_doubles_it(tmp_path):
         house.kill()
         house.start()
     house.await_no_marks()
-    found = house.settle(3)
-    assert [(each["sequence"], each["state"], each["reason"]) for each in found] == [
-        (number, "held", alone("acme")) for number in (1, 2, 3)
-    ]
-    for number in (1, 2, 3):
+    numbers = sorted(held(house, f"<kill{number}@x>") for number in range(3))
+    assert [each.sequence for each in house.rows()] == numbers
+    for number in numbers:
         house.run_ctl("delivery", "retry", str(number))
-        await_state(house, number, "imported")
-    assert sorted(house.transactions()) == sorted(rows)
+        house.await_state(number, "imported")
+    assert sorted(house.sold("kill")) == sorted(rows)
     house.end()
 
 
@@ -241,8 +225,8 @@ def test_a_late_copy_is_taken_while_the_database_is_locked_and_imported_when_it_
         assert house.send(mail("<locked@x>", content), ACME) == [250, answer]
         house.kill()
     house.start()
-    await_state(house, sequence, "imported")
-    assert sold(house, "locked") == rows
+    house.await_state(sequence, "imported")
+    assert house.sold("locked-") == rows
     house.end()
 
 
@@ -255,7 +239,7 @@ def test_a_mail_waits_for_the_time_of_grace(tmp_path):
     house.kill()
     house.start()
     time.sleep(1)
-    assert (len(house.marks()), house.deliveries()) == (1, [])
+    assert (len(house.marks()), house.rows()) == (1, [])
     house.config.write_text(house.config.read_text().replace("seconds = 86400", "seconds = 1"))
     house.stop()
     house.start()

@@ -233,6 +233,35 @@ def test_old_leftovers_are_dropped_and_open_or_young_ones_stay(spool):
     assert [each.name for each in spool.entries("acme")] == ["open.csv"]
 
 
+def test_what_a_crash_left_without_a_name_is_dropped_when_it_is_old(spool):
+    folders = [spool.layout.incoming / "acme" / name for name in ("empty", "cut", "named")]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    for folder in folders[1:]:
+        (folder / "data").write_bytes(b"12345")
+    (folders[1] / "upload").write_text('{"name": "a')
+    spool.recover()
+    dropped = spool.drop_unfinished(datetime.now(UTC) + timedelta(days=1))
+    assert sorted((each.customer, each.name, each.size, each.channel) for each in dropped) == [
+        ("acme", "cut", 5, None),
+        ("acme", "empty", 0, None),
+        ("acme", "named", 5, None),
+    ]
+    assert list(spool.layout.incoming.glob("*/*")) == []
+
+
+def test_what_cannot_be_resumed_is_gone_after_a_crash_and_never_shown(spool):
+    """A mail that was on its way to a customer, and a file from the command line."""
+    for channel in (Channel.SMTP, Channel.LOCAL, Channel.FTP):
+        upload = spool.begin("acme", f"{channel}.csv", channel=channel, peer="")
+        upload.write(0, b"half")
+        upload.close()
+    assert [each.name for each in spool.entries("acme")] == ["ftp.csv"]
+    assert spool.recover() == 1
+    assert [each.name for each in spool.unfinished("acme")] == ["ftp.csv"]
+    assert len(list(spool.layout.incoming.glob("*/*"))) == 1
+
+
 def test_copies_of_a_mail_lie_together_and_keep_their_bytes(spool):
     def note(archive):
         sender, recipient = "till@shop.example", "demo@x.example"

@@ -7,12 +7,15 @@
     envelope.py    who sends to whom, and who may
     incoming.py    the message on its way to the disk
     taking.py      the end of the message: kept, delivered        blocks, on a worker thread
+    copies.py      the copies of one message, and what was made of them
+    recovery.py    a message that reached only the archive address
     attachment.py  which part is the CSV file
     mime.py        where the parts of a message are
     parameters.py  header values, file names
     body.py        base64, quoted-printable
 
 A message is answered when it is on the disk as a kept mail and its CSV file is a delivery, or when it is
-refused with what is wrong with it.  Who may send is decided at RCPT, so that a stranger's message is
+refused with what is wrong with it.  One that came only to the archive address is looked at again later, and
+its CSV file held.  Who may send is decided at RCPT, so that a stranger's message is
 never taken in.
 """

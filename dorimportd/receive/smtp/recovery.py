@@ -99,7 +99,8 @@ class Recovery:
         found = deliveries_of(self._spool, copies)
         served = {each.envelope.customer for each in found}
         # A delivery may be gone, since it was old; that it was made is known all the same.
-        served |= {name for each in copies if each.note.deliveries for name in each.note.customers}
+        done = [each.note for each in copies if each.note.deliveries and not each.note.refusal]
+        served |= {name for each in done for name in each.customers}
         named = named_customers(mail, self._settings())
         made = [each for each in found if was_recovered(self._spool, each)]
         try:
@@ -150,11 +151,10 @@ class Recovery:
         mail.settle(replace(mail.note, after=after))
 
     def _reason(self, mail: KeptMail, customer: Customer) -> str:
-        sender, archive = f"<{mail.note.reverse_path}>", self._settings().smtp.archive_address
-        address = f"{customer.mail_address}@{self._settings().mail_domain}"
-        warning = "" if customer.allows_sender(mail.note.reverse_path) else " That sender may not send to it."
+        sender, address = mail.note.reverse_path, f"{customer.mail_address}@{self._settings().mail_domain}"
+        warning = "" if customer.allows_sender(sender) else " That sender may not send to it."
         return (
-            f"This mail from {sender} reached only the archive address {archive}, and not {address}; "
+            f"This mail from <{sender}> reached only the archive address, and not {address}; "
             f"`dorimportctl delivery retry` imports it.{warning}"
         )
 
