@@ -46,8 +46,9 @@ def why(desk: Desk, asked: argparse.Namespace) -> int:
             step()
             try:
                 said += lineage.said_by(delivery)
-            except (HoldFile, NotAccepted) as refusal:
-                problems.append(f"Delivery {delivery.sequence} cannot be read: {refusal}")
+            except (HoldFile, NotAccepted, OSError) as refusal:
+                reason = refusal.strerror if isinstance(refusal, OSError) else refusal
+                problems.append(f"Delivery {delivery.sequence} cannot be read: {reason}")
     if asked.json:
         say_json(why_json(customer.name, asked.transaction_id, said))
     else:

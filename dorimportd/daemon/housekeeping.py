@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 
 from dorimportd.config.schema import Retention
 from dorimportd.daemon.journal import fault
-from dorimportd.errors import Interrupted, StoreAway, StoreUnusable
+from dorimportd.errors import Interrupted, NotAccepted, StoreAway, StoreUnusable
 from dorimportd.events import RetentionDone, RetentionFailed, RetentionStopped, Tell, UploadDropped
 from dorimportd.pipeline.retention import Done, Round
 from dorimportd.receive.workers import Workers
@@ -109,8 +109,10 @@ class Housekeeping(Service):
         try:
             while await run(turn.step):
                 pass
-        except (Interrupted, StoreAway):
+        except (Interrupted, StoreAway, StoreUnusable):
             pass  # the next round goes on
+        except NotAccepted as refusal:
+            self._tell(RetentionStopped(refusal.for_us()))
         except OSError as error:
             self._tell(RetentionStopped(f"{error.filename or self._spool.layout.root}: {error.strerror}"))
         finally:

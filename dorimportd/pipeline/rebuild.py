@@ -107,14 +107,14 @@ def imported(store: Store, importer: Importer, delivery: Delivery, done: Rebuilt
     """Import one; without its bytes it is held."""
     try:
         return importer.import_delivery(delivery.sequence)[1]
-    except NotAccepted as refusal:
+    except (NotAccepted, OSError) as refusal:
         done.lost.append((delivery.sequence, cause_of(refusal)))
         reason = f"It cannot be read any more: {cause_of(refusal)}"
         store.set_state(delivery.sequence, State.HELD, reason)
         return Outcome(State.HELD, reason=reason)
 
 
-def cause_of(refusal: NotAccepted) -> str:
+def cause_of(refusal: NotAccepted | OSError) -> str:
     """What lies behind it, without what a sender would be told."""
-    cause = refusal.__cause__
+    cause = refusal if isinstance(refusal, OSError) else refusal.__cause__
     return (cause.strerror if isinstance(cause, OSError) else None) or str(cause or refusal)

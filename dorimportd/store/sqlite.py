@@ -142,7 +142,10 @@ class Sqlite(Connected, SqliteDatabase):
         """Nothing to do: a database transaction that writes is the only one."""
 
     def back_up(self, name: str) -> None:
-        """Keep a copy beside the file; one of that name is replaced."""
+        """Keep a copy beside the file; one of that name is replaced.
+
+        Raises StoreUnusable when it cannot be written.
+        """
         copy = self.path.with_name(f"{self.path.name}.{name}")
         unfinished = self.path.with_name(f"{copy.name}.{os.getpid()}.part")
         try:
@@ -150,8 +153,11 @@ class Sqlite(Connected, SqliteDatabase):
             self.copy_to(unfinished)
             unfinished.replace(copy)
             sync(copy.parent)
-        except OSError as fault:
-            raise StoreAway(f"The database could not be copied to {copy}: {fault}") from fault
+        except (OSError, StoreAway) as fault:
+            raise StoreUnusable(
+                f"The database {self.url_shown} is as it was, since it could not be copied to {copy} "
+                f"before its schema changes: {fault}. Make room there, then start again."
+            ) from fault
         finally:
             unfinished.unlink(missing_ok=True)
 

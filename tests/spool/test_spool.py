@@ -310,3 +310,26 @@ def test_an_older_spool_is_brought_to_this_layout_by_a_start_alone(spool):
     assert spool.layout.version.read_text() == "1\n"  # a command beside an older daemon changes nothing
     after.recover()
     assert spool.layout.version.read_text() == "2\n"
+
+
+def test_a_delivery_is_shown_no_more_and_a_newer_one_of_its_name_stays(spool, monkeypatch):
+    old = send(spool, b"old")
+    spool.roots.drop(old)
+    assert list(spool.entries("acme")) == []
+    spool.roots.drop(old)
+    new, newest = send(spool, b"new"), []
+    get = spool.roots.get
+
+    def then_another_process_shows_one(customer, name):
+        found = get(customer, name)
+        if not newest:
+            newest.append(None)
+            other = Spool(spool.layout.root, room=spool.room)
+            newest[0] = send(other, b"newest")
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(spool.roots, "get", then_another_process_shows_one)
+        spool.roots.drop(new)
+    assert [(each.sequence, each.size) for each in spool.entries("acme")] == [(newest[0].sequence, 6)]
+    assert [each.name for each in spool.layout.roots.iterdir()] == ["acme"]
