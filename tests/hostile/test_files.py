@@ -93,17 +93,17 @@ def test_a_file_larger_than_allowed_is_refused_while_it_comes(doors):
 VALUES = [
     ("'; DROP TABLE transactions; --", "V-1", "1.00", ""),
     ("%s%n{0}${x}", '"; DELETE FROM sales; --', "1.00", ""),
-    ("7", "V-3", "9" * 400, "total"),
-    ("7", "V-4", "1e400", "total"),
-    ("7", "V-5", "NaN", "total"),
-    ("7", "V-6", "inf", "total"),
-    ("7", "V-7", "-0.00", ""),
-    ("7", "V-8", "0x10", "total"),
-    ("7", "V-9", "١٢", "total"),
-    ("7", "V-10", "1_000", "total"),
-    ("7", "V\x1b[2J", "1.00", "id"),
-    ("7", "V\u202e", "1.00", "id"),
-    ("7", "V" * 5_000, "1.00", "id"),
+    ("0012", "V-3", "9" * 400, "total"),
+    ("0012", "V-4", "1e400", "total"),
+    ("0012", "V-5", "NaN", "total"),
+    ("0012", "V-6", "inf", "total"),
+    ("0012", "V-7", "-0.00", ""),
+    ("0012", "V-8", "0x10", "total"),
+    ("0012", "V-9", "١٢", "total"),
+    ("0012", "V-10", "1_000", "total"),
+    ("0012", "V\x1b[2J", "1.00", "id"),
+    ("0012", "V\u202e", "1.00", "id"),
+    ("0012", "V" * 5_000, "1.00", "id"),
 ]
 # A time, and the UTC time that it is; "" for a row that is refused.
 TIMES = [
@@ -125,13 +125,13 @@ def test_values_are_stored_exactly_as_data_or_refused_with_their_line(doors):
     doors.appliance.run_ctl("reload")
     quoted = [[each.replace('"', '""') for each in row[:3]] for row in VALUES]
     lines = ['"{}";"{}";"{}";{}'.format(*row, TIME) for row in quoted]
-    lines += [f"7;T-{number};1.00;{each}" for number, (each, _) in enumerate(TIMES)]
+    lines += [f"0012;T-{number};1.00;{each}" for number, (each, _) in enumerate(TIMES)]
     delivery = doors.outcome(doors.put("values.csv", (HEADER + "\n".join(lines) + "\n").encode()))
     assert (delivery["state"], delivery["imported"], delivery["rejected"]) == ("imported", 5, 16), delivery
     sold = {row[1]: row for row in doors.appliance.transactions()}
     wanted = {row[1]: (row[0], row[1], row[2], "2026-07-14T07:02:11Z") for row in VALUES if not row[3]}
-    wanted["V-7"] = ("7", "V-7", "0.00", "2026-07-14T07:02:11Z")
-    wanted |= {f"T-{n}": ("7", f"T-{n}", "1.00", utc) for n, (_, utc) in enumerate(TIMES) if utc}
+    wanted["V-7"] = ("0012", "V-7", "0.00", "2026-07-14T07:02:11Z")
+    wanted |= {f"T-{n}": ("0012", f"T-{n}", "1.00", utc) for n, (_, utc) in enumerate(TIMES) if utc}
     assert {each: sold[each] for each in sold if sold[each][1][0] in 'VT";'} == wanted
     columns = {"total": "Total", "id": "Receipt"}
     bad = [(line, columns[row[3]]) for line, row in enumerate(VALUES, 2) if row[3]]
