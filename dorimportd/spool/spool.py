@@ -16,7 +16,15 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import IO, BinaryIO, Final
 
-from dorimportd.errors import Incomplete, NoSuchFile, NotAccepted, SpoolFailing, SpoolInUse, SpoolUnusable
+from dorimportd.errors import (
+    Incomplete,
+    NoSuchFile,
+    NotAccepted,
+    SpoolFailing,
+    SpoolInUse,
+    SpoolUnusable,
+    TooManyUnfinished,
+)
 from dorimportd.spool.accept import Sequence, accept, read_envelope
 from dorimportd.spool.durable import make_folder, refuse_link, sync_file
 from dorimportd.spool.layout import PER_FOLDER, VERSION, Layout, token
@@ -29,6 +37,8 @@ from dorimportd.words import Channel, Delivery
 
 # On these a client that begins a name anew has given up the broken upload of it.
 RESUMES: Final = (Channel.SFTP, Channel.FTP)
+# Of one customer: each is looked at whenever it asks for a file, on a thread that others wait for.
+MOST_UNFINISHED: Final = 1000
 SORTED_AT_ONCE: Final = 2000  # names
 
 
@@ -116,7 +126,7 @@ class Spool:
     def begin(self, customer: str, name: str, *, channel: Channel, peer: str) -> Upload:
         """A new upload of *name*; a broken one of that name is dropped when it could have been resumed.
 
-        Raises BadName, NoSpace or SpoolFailing.
+        Raises BadName, TooManyUnfinished, NoSpace or SpoolFailing.
         """
         check_name(name)
         folder = self.layout.incoming / customer / token()
@@ -124,6 +134,8 @@ class Spool:
         try:
             self.room.check(self.layout.incoming)
             refuse_link(folder.parent)
+            if channel in RESUMES and count_of(folder.parent) >= MOST_UNFINISHED:
+                raise TooManyUnfinished
             folder.mkdir(mode=0o750, parents=True)
             upload = self._opened(folder, customer, note)
         except OSError as error:
@@ -384,6 +396,14 @@ class Spool:
             except (FileNotFoundError, NotADirectoryError):
                 continue  # it was accepted or dropped meanwhile, or is none of ours
         return dropped
+
+
+def count_of(folder: Path) -> int:
+    """How many names *folder* has, 0 when it is not there.  Raises OSError."""
+    try:
+        return len(os.listdir(folder))
+    except FileNotFoundError:
+        return 0
 
 
 def in_order(names: Iterable[str]) -> Iterator[str]:
