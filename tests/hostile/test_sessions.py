@@ -48,8 +48,19 @@ def test_reads_beyond_the_end_and_of_any_length_are_answered(doors):
 def test_of_ten_thousand_handles_a_hundred_are_open(doors):
     with doors.sftp() as sftp:
         for _ in range(10_000):
-            sftp.send(OPENDIR, string(b"/"))
+            sftp.send(OPEN, string(b"read.csv") + struct.pack("!LL", 1, 0))
         assert Counter(sftp.packet()[0] for _ in range(10_000)) == {102: 100, 101: 9_900}
+
+
+def test_the_folder_is_open_a_few_times_only_because_each_holds_all_names(doors):
+    with doors.sftp() as sftp:
+        for _ in range(1_000):
+            sftp.send(OPENDIR, string(b"/"))
+        opened = [sftp.packet() for _ in range(1_000)]
+        assert Counter(kind for kind, _ in opened) == {102: 5, 101: 995}
+        (first, *_) = [handle for kind, handle in opened if kind == 102]
+        assert sftp.status(CLOSE, first) == (0, "OK")
+        assert sftp.ask(OPENDIR, string(b"/"))[0] == 102
 
 
 def test_modes_and_times_and_owners_stay_ours(doors):
