@@ -50,6 +50,11 @@ class UploadBusy(TryLater):
     hint = "Wait until it has ended, or send it under another name."
 
 
+class TooManyUnfinished(TryLater):
+    text = "There are too many unfinished files."
+    hint = "Send the rest of them, or rename those that are whole to their final names."
+
+
 class TooManySessions(TryLater):
     text = "There are too many sessions."
     hint = "Please try again later."

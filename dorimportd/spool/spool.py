@@ -18,7 +18,15 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import IO, BinaryIO, Final
 
-from dorimportd.errors import Incomplete, NoSuchFile, NotAccepted, SpoolFailing, SpoolInUse, SpoolUnusable
+from dorimportd.errors import (
+    Incomplete,
+    NoSuchFile,
+    NotAccepted,
+    SpoolFailing,
+    SpoolInUse,
+    SpoolUnusable,
+    TooManyUnfinished,
+)
 from dorimportd.instants import reach
 from dorimportd.spool.accept import Sequence, accept, read_envelope
 from dorimportd.spool.attempts import Attempts
@@ -44,6 +52,8 @@ from dorimportd.words import Channel, Delivery
 
 # On these a client that begins a name anew has given up the broken upload of it.
 RESUMES: Final = (Channel.SFTP, Channel.FTP)
+# Of one customer: each is looked at whenever it asks for a file, on a thread that others wait for.
+MOST_UNFINISHED: Final = 1000
 SORTED_AT_ONCE: Final = 2000  # names
 
 
@@ -169,7 +179,7 @@ class Spool:
     ) -> Upload:
         """A new upload of *name*; a broken one of that name is dropped when it could have been resumed.
 
-        Raises BadName, NoSpace or SpoolFailing.
+        Raises BadName, TooManyUnfinished, NoSpace or SpoolFailing.
         """
         check_name(name)
         folder = self.layout.incoming / customer / token()
@@ -177,6 +187,8 @@ class Spool:
         try:
             self.room.check(self.layout.incoming)
             refuse_link(folder.parent)
+            if channel in RESUMES and count_of(folder.parent) >= MOST_UNFINISHED:
+                raise TooManyUnfinished
             folder.mkdir(mode=0o750, parents=True)
             reach("upload.folder_made", name)
             upload = self._opened(folder, customer, note)
@@ -491,6 +503,14 @@ def keep(upload: Upload) -> None:
     except NotAccepted:
         if upload.broken:
             upload.drop()  # what the disk has of it is not known
+
+
+def count_of(folder: Path) -> int:
+    """How many names *folder* has, 0 when it is not there.  Raises OSError."""
+    try:
+        return len(os.listdir(folder))
+    except FileNotFoundError:
+        return 0
 
 
 def in_order(names: Iterable[str]) -> Iterator[str]:

@@ -25,8 +25,8 @@ class Place:
     column: int  # from 1, in characters
 
     def __str__(self) -> str:
-        # The name of a file may be bytes that are no text, and is told all the same.
-        file = self.file.encode("utf-8", "backslashreplace").decode()
+        # The name of a file may be bytes that are no text, or steer a terminal, and is told all the same.
+        file = self.file if self.file.isprintable() else repr(self.file)[1:-1]
         return f"{file}:{self.line}:{self.column}"
 
 

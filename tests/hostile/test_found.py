@@ -9,11 +9,14 @@ import zipfile
 
 import pytest
 
-from dorimportd.errors import HoldFile
+from dorimportd.errors import HoldFile, TooManyUnfinished
 from dorimportd.parse.batch import Defaults
 from dorimportd.parse.format import parse_format
 from dorimportd.parse.read import read
 from dorimportd.receive.smtp.parameters import decode
+from dorimportd.spool.spool import Spool
+from dorimportd.spool.upload import Room
+from dorimportd.words import Channel
 
 FORMAT = 'location = "Store"\ntransaction_id = "No"\ntotal = "Total"\ntime = "Time"\n'
 FILE = b"Store,No,Total,Time\n7,1,1.00,2026-07-14 12:00\n"
@@ -64,6 +67,23 @@ def test_an_archive_that_says_less_parts_than_it_lists_is_not_listed_to_its_end(
 @pytest.mark.parametrize("way", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_an_archive_that_is_packed_in_a_way_that_takes_any_memory_is_held(tmp_path, way):
     assert held(tmp_path / "a", archive(way=way)) == UNUSUAL
+
+
+def test_unfinished_uploads_without_end_are_refused_and_keep_no_mail_out(tmp_path):
+    spool = Spool(tmp_path / "spool", room=Room(1_000_000, 0))
+    for number in range(999):
+        (spool.layout.incoming / "acme" / f"{number:016}").mkdir(parents=True)
+    spool.put_down(
+        spool.begin("acme", "a.csv", channel=Channel.SFTP, peer="")
+    )  # of nothing: it leaves nothing
+    last = spool.begin("acme", "b.csv", channel=Channel.FTP, peer="")
+    for channel in (Channel.FTP, Channel.SFTP):
+        with pytest.raises(TooManyUnfinished):
+            spool.begin("acme", "c.csv", channel=channel, peer="")
+    for customer, channel in (("acme", Channel.SMTP), ("acme", Channel.LOCAL), ("beta", Channel.FTP)):
+        spool.accept(spool.begin(customer, "c.csv", channel=channel, peer=""))
+    spool.accept(last)
+    assert spool.accept(spool.begin("acme", "d.csv", channel=Channel.FTP, peer="")).sequence == 5
 
 
 def test_character_sets_that_nobody_knows_are_not_remembered():

@@ -27,7 +27,7 @@ FILE_MODE: Final = stat.S_IFREG | 0o640
 FOLDER_MODE: Final = stat.S_IFDIR | 0o750
 PAGE: Final = 100  # entries in one answer: 60 kB at most, which every client takes
 LONGEST_READ: Final = 255 << 10  # bytes in one answer
-LARGEST_OFFSET: Final = (1 << 63) - 1
+LARGEST_OFFSET: Final = (1 << 63) - 1 - LONGEST_READ  # the system minds where a read would end, too
 
 
 def end_of_file() -> SFTPError:

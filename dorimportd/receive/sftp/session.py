@@ -52,6 +52,7 @@ from dorimportd.receive.workers import Workers
 from dorimportd.spool.roots import Entry
 
 HANDLES: Final = 100  # open at a time
+FOLDERS: Final = 5  # of them; each holds the names of all files
 HALF_A_YEAR: Final = timedelta(days=182)
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -91,7 +92,10 @@ class SftpSession:
             if self.avatar.name(path):
                 await self.avatar.entry(path)
                 raise SFTPError(FX_FAILURE, "This is a file, not a folder.")
-            return await self._opened(FolderHandle(await self.avatar.entries(), self._workers))
+            entries = await self.avatar.entries()
+            if sum(isinstance(each, FolderHandle) for each in self._handles.values()) >= FOLDERS:
+                raise SFTPError(FX_FAILURE, f"The folder is open {FOLDERS} times already; close some first.")
+            return await self._opened(FolderHandle(entries, self._workers))
 
     async def close(self, name: bytes) -> Answer:
         closed = self._handle(name)
