@@ -42,7 +42,7 @@ class Absence:
     def failed(self, reason: str) -> float:
         """It could not be used; the seconds to wait, more each time."""
         self.failures += 1
-        self._since = self._since or datetime.now(UTC)
+        self._since = self._since or datetime.now(UTC).replace(microsecond=0)
         self._reason = reason
         wait = pause(self.failures)
         self._next_try = self._clock.seconds() + wait
@@ -57,7 +57,7 @@ class Absence:
         if not self.failures:
             return StoreStatus("ok" if opened else "opening")
         left = max(0.0, self._next_try - self._clock.seconds())
-        return StoreStatus("away", self._reason, self._since, left)
+        return StoreStatus("away", self._reason, self._since, round(left, 1))
 
 
 class Inquiry(Generic[T]):

@@ -286,8 +286,7 @@ class ImportService(Service):
         except (StoreAway, StoreUnusable) as error:
             self._turns.done(turn.sequence)
             self._look_at_all = True
-            if not self._paused:
-                self._wait_for_store(error)
+            self._wait_for_store(error)
             return
         except Exception as error:  # noqa: BLE001  (a defect, or bytes that are gone: it stops no other import)
             await self._failed(turn, error)
@@ -304,6 +303,9 @@ class ImportService(Service):
             self._look_at_all = self._look_at_all or asked
 
     def _wait_for_store(self, error: StoreAway | StoreUnusable) -> None:
+        """Of several imports that meet it the first one begins the pause."""
+        if self._paused:
+            return
         wait = self._store_is_away(error)
         self._cancel_timer()
         if not self._looking:

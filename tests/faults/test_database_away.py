@@ -65,7 +65,7 @@ class Watched:
     def __init__(self, doors):
         self.appliance = doors.appliance
         self._begin = len(self.appliance.log.read_bytes())
-        self._began_at = datetime.now(UTC)
+        self._began_at = datetime.now(UTC).replace(microsecond=0)
 
     def log(self):
         return self.appliance.log.read_bytes()[self._begin :].decode()
