@@ -14,6 +14,7 @@ from dorimportd.parse.batch import Defaults
 from dorimportd.parse.format import parse_format
 from dorimportd.parse.read import read
 from dorimportd.receive.smtp.parameters import decode
+from dorimportd.report.lines import one_line
 from dorimportd.spool.spool import Spool
 from dorimportd.spool.upload import Room
 from dorimportd.words import Channel
@@ -84,6 +85,11 @@ def test_unfinished_uploads_without_end_are_refused_and_keep_no_mail_out(tmp_pat
         spool.accept(spool.begin(customer, "c.csv", channel=channel, peer=""))
     spool.accept(last)
     assert spool.accept(spool.begin("acme", "d.csv", channel=Channel.FTP, peer="")).sequence == 5
+
+
+def test_a_line_of_the_log_is_short_and_is_not_turned_round():
+    assert one_line("a\u202eb\u2028c\x1b[2J\n") == "a\\u202eb\\u2028c\\x1b[2J\\x0a"
+    assert one_line("x" * 1_000_000) == "x" * 2_000 + "…"
 
 
 def test_character_sets_that_nobody_knows_are_not_remembered():
