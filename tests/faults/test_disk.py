@@ -14,6 +14,8 @@ import pytest
 from faults import failing
 from faults.failing import Plan
 
+pytestmark = pytest.mark.timeout(600)
+
 # What a client is told that may come again; OpenSSH says no more than the status.
 TRY_LATER = {"sftp": r"Failure", "ftp": r"^452 ", "smtp": r"452, b'4\.3\.[01] "}
 FULL = {"sftp": r"Failure", "ftp": r"^452 There is no space", "smtp": r"452, b'4\.3\.1 There is no space"}
@@ -73,7 +75,7 @@ class Failing:
         assert Counter(each.suffix for each in messages)[".eml"] * 2 == len(messages)
 
     def _settled(self):
-        deadline = time.monotonic() + 100
+        deadline = time.monotonic() + 200
         while time.monotonic() < deadline:
             rows = self.appliance.deliveries()
             there = Counter(each["name"] for each in rows) >= self.acknowledged
@@ -95,7 +97,6 @@ def disk(appliance, senders):
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("channel", TRY_LATER)
-@pytest.mark.timeout(600)
 def test_whichever_call_fails_the_sender_is_told_and_the_next_attempt_is_right(disk, channel, fault):
     refused = 0
     assert disk.send(channel, "first.csv") == ""
@@ -125,7 +126,7 @@ def test_an_import_that_cannot_write_waits_and_goes_on_by_itself(disk, fault):
         disk.plan("import", call=call, **FAULTS[fault])
         begin = disk.appliance.log.stat().st_size
         assert disk.send("ftp", f"{call}.csv") == ""
-        disk.appliance.await_line(rf"the database is away|delivery {call + 1} imported", begin)
+        disk.appliance.await_line(rf"the database is away|delivery {call + 1} imported", begin, 200)
         hits = disk.heal()
         if not hits:
             break
@@ -158,7 +159,7 @@ def test_an_upload_that_reaches_the_floor_is_refused_in_its_middle_and_gives_its
         disk.heal()
         assert session.nlst() == []
         session.storbinary("STOR large.csv", io.BytesIO(content))
-    (delivery,) = disk.appliance.settle(1)
+    (delivery,) = disk.appliance.settle(1, seconds=200)
     assert delivery["sha256"] == hashlib.sha256(content).hexdigest()
 
 
@@ -171,13 +172,13 @@ def test_a_database_that_cannot_grow_is_away_and_imports_go_on_by_themselves(app
     large = "".join(["Store;Receipt;Total;Time\n", *rows]).encode()
     assert len(large) < 1 << 20
     assert senders.send("ftp", "large.csv", large) == ""
-    appliance.await_line("the database is away, imports wait")
+    appliance.await_line("the database is away, imports wait", seconds=200)
     assert appliance.ctl("status")["database"]["state"] == "away"
     for channel, pattern in TRY_LATER.items():
         assert senders.send(channel, f"{channel}.csv", sales(channel)) == ""
         assert re.search(pattern, senders.send(channel, "too-large.csv", 2 * large))
     resource.prlimit(appliance.daemon.pid, resource.RLIMIT_FSIZE, (most, most))
-    assert {(each["name"], each["state"]) for each in appliance.settle(4)} == {
+    assert {(each["name"], each["state"]) for each in appliance.settle(4, seconds=200)} == {
         ("large.csv", "imported"),
         *((f"{channel}.csv", "imported") for channel in TRY_LATER),
     }

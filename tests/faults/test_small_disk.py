@@ -11,6 +11,8 @@ import pytest
 from appliance import SALES, Appliance, need
 from faults.senders import Senders
 
+pytestmark = pytest.mark.timeout(600)
+
 FULL = {"sftp": r"Failure", "ftp": r"^452 There is no space", "smtp": r"452, b'4\.3\.1 There is no space"}
 
 
@@ -67,7 +69,7 @@ def sales(name, rows=3):
 def all_are_well_again(appliance, senders):
     for channel in FULL:
         assert senders.send(channel, f"{channel}.csv", sales(channel)) == ""
-    found = {(each["name"], each["state"]) for each in appliance.settle(3)}
+    found = {(each["name"], each["state"]) for each in appliance.settle(3, seconds=200)}
     assert found == {(f"{channel}.csv", "imported") for channel in FULL}
     assert len(appliance.transactions()) == 9
     appliance.run_ctl("verify")
@@ -121,8 +123,8 @@ def test_the_disk_of_the_database_is_full_and_files_are_acknowledged_all_the_sam
     begin = appliance.log.stat().st_size
     for channel in FULL:
         assert senders.send(channel, f"{channel}.csv", sales(channel)) == ""
-    appliance.await_line("the database is away, imports wait", begin)
+    appliance.await_line("the database is away, imports wait", begin, 200)
     (place / "filler").unlink()
-    found = {(each["name"], each["state"]) for each in appliance.settle(3)}
+    found = {(each["name"], each["state"]) for each in appliance.settle(3, seconds=200)}
     assert found == {(f"{channel}.csv", "imported") for channel in FULL}
     appliance.run_ctl("verify")

@@ -21,6 +21,8 @@ from dorimportd.spool.spool import Spool
 from dorimportd.spool.upload import Room
 from dorimportd.words import Channel, State
 
+pytestmark = pytest.mark.timeout(600)
+
 ROOM = Room(largest=1 << 40, free_floor=0)
 
 

@@ -11,6 +11,8 @@ from faults.traced import CALLS, Disk, finished
 
 from dorimportd.store.sqlite import open_sqlite
 
+pytestmark = pytest.mark.timeout(600)
+
 CONTENT = b"Store;Receipt;Total;Time\n0007;A-1;12.50;2026-07-14 09:02:11\n"
 # What is written when an upload is acknowledged.  SFTP's reply cannot be read; the log is told before it.
 TOLD = {
@@ -62,7 +64,7 @@ def test_all_is_synced_before_an_upload_under_a_temporary_name_is_acknowledged(a
 
 def test_the_log_of_sqlite_is_synced_before_a_delivery_is_told_as_imported(appliance, senders, traced):
     assert senders.send("ftp", "a.csv", CONTENT) == ""
-    appliance.settle(1)
+    appliance.settle(1, seconds=200)
     written, synced = 0, 0
     lines = traced(r"delivery 1 imported")
     for number, line in enumerate(lines):
