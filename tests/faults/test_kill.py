@@ -68,7 +68,6 @@ TEMPORARY = {
         "sftp.accepted": False,
         "sftp.answered@4": False,
         "accept.renamed": True,
-        "sftp.answered@200": True,
     },
 }
 IMPORT = {  # and what is told then
