@@ -35,7 +35,7 @@ USAGE: Final = 2
 
 # What a status has at least.
 STATUS: Final = frozenset(("version", "pid", "started_at", "listeners", "host_keys", "mail_domain")) | {
-    *("database", "spool", "sessions", "queue", "deliveries", "last_deliveries")
+    *("database", "spool", "sessions", "queue", "event_loop", "deliveries", "last_deliveries")
 }
 
 

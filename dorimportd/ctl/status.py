@@ -46,10 +46,19 @@ def status_text(told: dict[str, Any]) -> str:
         ("spool", f"{spool['directory']}: {spool['free_bytes'] / 2**30:.1f} GiB free"),
         ("sessions", told["sessions"]),
         ("queue", f"{queue['waiting']} waiting, {queue['importing']} being imported"),
+        ("event loop", delay_text(told["event_loop"])),
         ("deliveries", counts),
     ]
     lines = "".join(f"{name:<12} {value}\n" for name, value in facts)
     return lines + last_text(told["last_deliveries"])
+
+
+def delay_text(delay: dict[str, float]) -> str:
+    """By how much everything that the daemon does for its sessions is late."""
+    return (
+        f"{delay['p50_ms']:g} ms late (p50), {delay['p99_ms']:g} ms (p99) in the last "
+        f"{delay['since_seconds']:g} s; {delay['max_ms']:g} ms at most since the start"
+    )
 
 
 def last_text(last: list[dict[str, Any]]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from twisted.internet.interfaces import IProtocolFactory
 import dorimportd
 from dorimportd.config.settings import Settings, own_hostname
 from dorimportd.daemon.console import Console
+from dorimportd.daemon.delay import DelayService
 from dorimportd.daemon.housekeeping import Housekeeping
 from dorimportd.daemon.importing import ImportService
 from dorimportd.daemon.listening import Listeners
@@ -106,8 +108,10 @@ class Appliance:
             workers=spool_workers,
             tell=self.tell,
         )
+        self._delay = DelayService(clock=self._reactor, now=time.monotonic)
         self._services = MultiService()
         for service in (
+            self._delay,
             self.importing,
             Housekeeping(
                 spool=self.spool,
@@ -255,6 +259,7 @@ class Appliance:
             sessions=self.sessions.count(),
             waiting=self.importing.waiting,
             importing=self.importing.importing,
+            event_loop=self._delay.delay().shape,
             counts=counts,
             last=[delivery_shape(each.delivery, each.outcome) for each in last],
         )

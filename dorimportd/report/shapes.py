@@ -89,6 +89,7 @@ def status_shape(
     sessions: int,
     waiting: int,
     importing: int,
+    event_loop: Mapping[str, float],
     counts: Mapping[State, int] | None,
     last: Iterable[Mapping[str, Any]],
 ) -> dict[str, Any]:
@@ -108,6 +109,7 @@ def status_shape(
         "database": {"url": database, "state": database_state},
         "spool": {"directory": spool, "free_bytes": free_bytes, "free_floor_bytes": free_floor_bytes},
         "queue": {"waiting": waiting, "importing": importing},
+        "event_loop": dict(event_loop),
         "sessions": sessions,
         "deliveries": None if counts is None else {state.value: counts.get(state, 0) for state in State},
         "last_deliveries": list(last),
