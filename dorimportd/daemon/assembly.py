@@ -84,6 +84,7 @@ class Appliance:
         self._build(config)
 
     def _build(self, config: Path) -> None:
+        self._history = History(self.spool.outcomes)
         self._turns = Turns(self.current().limits.import_workers)
         spool_workers = self._pools["spool"]
         self.listeners = Listeners(
@@ -223,8 +224,7 @@ class Appliance:
         def plan(envelope: Envelope) -> Plan:
             return plan_for(envelope, self.current().customer(envelope.customer))
 
-        history = History(self.spool.outcomes)
-        return Importer(self.spool, store, plan, history=history, stopping=stopping)
+        return Importer(self.spool, store, plan, history=self._history, stopping=stopping)
 
     def _contexts(self, settings: Settings) -> TlsContexts:
         return load_or_make_tls(settings, settings.state_directory / "keys", self.tell)

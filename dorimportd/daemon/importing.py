@@ -7,8 +7,10 @@ the same, and imports go on by themselves when it is back.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from itertools import islice
+from threading import Event as Signal
 from typing import Any, Final, TypeVar
 
 from twisted.application.service import Service
@@ -35,7 +37,7 @@ from dorimportd.events import (
 )
 from dorimportd.instants import reach
 from dorimportd.pipeline.importer import Importer
-from dorimportd.pipeline.turns import Turn, Turns, pause
+from dorimportd.pipeline.turns import Courtesy, Turn, Turns, pause
 from dorimportd.receive.workers import Workers
 from dorimportd.spool.spool import Spool
 from dorimportd.store.store import Store
@@ -84,7 +86,8 @@ class ImportService(Service):
         self._workers = workers
         self._clock = clock
         self._tell = tell
-        self._importer: Importer | None = None
+        self._clear = Signal()  # set while no small delivery is there that large ones give way to
+        self._clear.set()
         self._store: Store | None = None
         self._away = 0  # failures in a row to use the database; 0 again when something was done with it
         self._paused = False  # nothing begins until the next look
@@ -122,6 +125,7 @@ class ImportService(Service):
         if self._looking:
             self._look_again = True
         elif self.running and not self._paused:
+            self._clear.clear()  # whoever has accepted it wants it registered
             self._spawn(self._look())
 
     # The service.
@@ -133,6 +137,7 @@ class ImportService(Service):
     def stopService(self) -> Deferred[None]:
         """Fires when no import runs any more; each was stopped between two of its steps."""
         super().stopService()
+        self._clear.set()
         self._cancel_timer()
 
         async def ended() -> None:
@@ -167,12 +172,12 @@ class ImportService(Service):
         finally:
             self._looking = False
         self._look_later(wait)
+        self._let_large_go_on()
 
     async def _found(self) -> list[Turn]:
         """The deliveries that are new, or with the first look all that wait in the store."""
         if self._store is None:
             self._store = await self._workers.run(self._open_store)
-            self._importer = self._make_importer(self._store, lambda: not self.running)
             self._look_at_all = True
         whole, self._look_at_all = self._look_at_all, False
         try:
@@ -243,13 +248,33 @@ class ImportService(Service):
     # Importing.
 
     def _begin_imports(self) -> None:
+        self._let_large_go_on()
         while self.running and not self._paused and (turn := self._turns.next()) is not None:
             self._spawn(self._import(turn))
 
+    def _let_large_go_on(self) -> None:
+        """Unless there are small ones, or there may be."""
+        if self._turns.small or self._looking:
+            self._clear.clear()
+        else:
+            self._clear.set()
+
+    def _stopping(self, turn: Turn) -> Callable[[], bool]:
+        """What the import of *turn* asks on its thread between two steps; a large one gives way first."""
+        courtesy = Courtesy(self._clear.wait, time.monotonic)
+
+        def stopping() -> bool:
+            if turn.large:
+                courtesy.give_way()
+            return not self.running
+
+        return stopping
+
     async def _import(self, turn: Turn) -> None:
-        assert self._importer is not None
+        assert self._store is not None
+        importer = self._make_importer(self._store, self._stopping(turn))
         try:
-            delivery, outcome = await self._workers.run(self._importer.import_delivery, turn.sequence)
+            delivery, outcome = await self._workers.run(importer.import_delivery, turn.sequence)
         except (Interrupted, NotWaiting):
             self._turns.done(turn.sequence)
             self._begin_imports()
@@ -310,13 +335,13 @@ class ImportService(Service):
 
     def _count_try(self, sequence: int, reason: str) -> int:
         """On a worker thread: how often it was tried, this time with it."""
-        assert self._store is not None and self._importer is not None
+        assert self._store is not None
         self._store.set_state(sequence, State.FAILED, reason)
         row = self._store.delivery(sequence)
         assert row is not None
         if row.tries >= MOST_TRIES:
             reason = f"Importing it failed {row.tries} times, by a fault of dorimportd: {reason}"
-            self._importer.hold(sequence, reason)
+            self._make_importer(self._store, lambda: False).hold(sequence, reason)
         return row.tries
 
     def _try_again(self, turn: Turn) -> None:
