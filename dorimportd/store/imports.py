@@ -15,7 +15,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 from dorimportd.errors import NotWaiting, StoreAway
 from dorimportd.instants import reach
@@ -31,6 +31,7 @@ from dorimportd.store.deliveries import (
     storable,
 )
 from dorimportd.store.models import Customers, Deliveries
+from dorimportd.store.prepared import Prepared, slot
 from dorimportd.store.samples import Sample
 from dorimportd.store.samples import keep as keep_sample
 from dorimportd.store.upsert import upsert
@@ -38,6 +39,23 @@ from dorimportd.words import Absent, Counts, Reject, State, TransactionRow
 
 ONE_ROW_EACH: Final[Mapping[int, int]] = MappingProxyType({})
 NONE_ABSENT: Final = Absent()
+
+RECORDED: Final = ("state", "reason", "format", "windows", "absent", "absent_ids", *asdict(Counts()))
+RECORD: Final = Prepared(
+    Deliveries.update({getattr(Deliveries, name): slot(name) for name in RECORDED}).where(
+        (Deliveries.sequence == slot("sequence"))
+        & (Deliveries.windows == slot("windows_before"))
+        & Deliveries.state.in_(WAITING)
+    )
+)
+ADD: Final = Prepared(
+    Customers.update({Customers.transactions: Customers.transactions + slot("fresh")}).where(
+        Customers.id == slot("customer")
+    )
+)
+NUMBER: Final = Customers.select(Customers.id).where(Customers.name == slot("name"))
+FIND_NUMBER: Final = Prepared(NUMBER)
+LOCK_NUMBER: Final = Prepared(NUMBER.for_update())
 
 
 class Run:
@@ -151,8 +169,7 @@ class Run:
         )
         reach("import.rows_put", self._name)
         self._overrode |= overrode
-        query = Customers.update(transactions=Customers.transactions + fresh).where(Customers.id == customer)
-        query.execute(self._database)
+        ADD.execute(self._database, fresh=fresh, customer=customer)
         add_rejects(self._database, self.sequence, rejects, first=self.counts.rejected)
         reach("import.rejects_put", self._name)
         return counts + Counts(rows=len(rejects), rejected=len(rejects))
@@ -166,21 +183,19 @@ class Run:
     def _record(
         self, state: State, reason: str | None, counts: Counts, windows: int, absent: Absent = NONE_ABSENT
     ) -> DeliveryRow:
-        values: dict[str, Any] = {
-            "state": state,
-            "reason": reason and storable(reason),
-            "format": self._format,
-            "windows": windows,
-            "absent": absent.count,
-            "absent_ids": json.dumps(absent.first),
+        cursor = RECORD.execute(
+            self._database,
+            sequence=self.sequence,
+            windows_before=self._windows,
+            state=state.value,
+            reason=reason and storable(reason),
+            format=self._format,
+            windows=windows,
+            absent=absent.count,
+            absent_ids=json.dumps(absent.first),
             **asdict(counts),
-        }
-        query = Deliveries.update(**values).where(
-            (Deliveries.sequence == self.sequence)
-            & (Deliveries.windows == self._windows)
-            & Deliveries.state.in_(WAITING)
         )
-        row = find(self._database, self.sequence) if query.execute(self._database) else None
+        row = find(self._database, self.sequence) if cursor.rowcount else None
         if row is None:
             raise StoreAway(f"Delivery {self.sequence} is being imported elsewhere.")
         reach("import.recorded", self._name)
@@ -207,13 +222,11 @@ def begin(database: Connected, sequence: int, format: str, *, whole_days: bool, 
 
 def lock_customer(database: Connected, name: str) -> int:
     """The number of customer *name*, whose rows are ours alone until the database transaction ends."""
-    query = Customers.select(Customers.id).where(Customers.name == name)
-    if database.for_update:  # PostgreSQL; with SQLite there is one writer at any time
-        query = query.for_update()
-    number: int | None = query.scalar(database)
-    if number is None:
+    # With SQLite there is one writer at any time.
+    query = LOCK_NUMBER if database.for_update else FIND_NUMBER
+    found = query.execute(database, name=name).fetchone()
+    if found is None:
         fresh = Customers.insert(name=name, transactions=0)
         fresh.on_conflict("ignore", conflict_target=[Customers.name]).execute(database)
-        number = query.scalar(database)
-        assert number is not None
-    return number
+        found = query.execute(database, name=name).fetchone()
+    return int(found[0])
