@@ -318,6 +318,24 @@ class ImportGivenUp(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ImportDied(Event):
+    line = "dorimportd died {deaths} times in a row while delivery {sequence} was imported; it is tried again"
+    level = Level.WARNING
+
+    sequence: int
+    deaths: int
+
+
+@dataclass(frozen=True, slots=True)
+class ImportDeadly(Event):
+    line = "delivery {sequence} held: {reason}"
+    level = Level.ERROR
+
+    sequence: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class EnvelopeUnreadable(Event):
     line = "delivery {sequence} cannot be imported: {reason}"
     level = Level.ERROR

@@ -22,6 +22,7 @@ from dorimportd.daemon.importing import ImportService
 from dorimportd.daemon.listening import Listeners
 from dorimportd.daemon.reload import CurrentSettings, Reload, addresses
 from dorimportd.daemon.supervise import Supervisor
+from dorimportd.daemon.work import ImportWork
 from dorimportd.daemon.workers import ThreadWorkers
 from dorimportd.errors import StoreAway
 from dorimportd.events import DaemonStarted, DeliveryAccepted, Event, SettingsWarning, SpoolRecovered, Tell
@@ -91,9 +92,8 @@ class Appliance:
             self._reactor, self._factories(), lambda: addresses(self.current()), self.tell
         )
         self.importing = ImportService(
-            spool=self.spool,
             open_store=self._store_opened,
-            make_importer=self._importer,
+            work=ImportWork(self.spool, self._importer),
             turns=self._turns,
             workers=self._pools["import"],
             clock=self._reactor,

@@ -8,10 +8,9 @@ the same, and imports go on by themselves when it is back.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Coroutine, Iterable, Iterator
-from itertools import islice
+from collections.abc import Callable, Coroutine
 from threading import Event as Signal
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
@@ -19,6 +18,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from dorimportd.daemon.journal import fault
+from dorimportd.daemon.work import MOST_TRIES, Found, ImportWork
 from dorimportd.errors import Interrupted, NotAccepted, NotWaiting, StoreAway, StoreUnusable
 from dorimportd.events import (
     DeliveryAccepted,
@@ -27,6 +27,8 @@ from dorimportd.events import (
     DeliveryImported,
     EnvelopeUnreadable,
     Event,
+    ImportDeadly,
+    ImportDied,
     ImportFailed,
     ImportGivenUp,
     SpoolUnreadable,
@@ -36,30 +38,17 @@ from dorimportd.events import (
     TransactionsAbsent,
 )
 from dorimportd.instants import reach
-from dorimportd.pipeline.importer import Importer
 from dorimportd.pipeline.turns import Courtesy, Turn, Turns, pause
 from dorimportd.receive.workers import Workers
-from dorimportd.spool.spool import Spool
 from dorimportd.store.store import Store
-from dorimportd.words import Channel, Delivery, Outcome, State
+from dorimportd.words import Delivery, Outcome, State
 
-MOST_TRIES: Final = 5  # of a delivery that fails by a fault of ours, before it is held
 LOOK_EVERY: Final = 5.0  # seconds: for what another process accepted while nobody woke us
-REGISTERED_AT_ONCE: Final = 1000  # deliveries in one database transaction
 TOLD: Final[dict[State, Callable[[Delivery, Outcome], Event]]] = {
     State.IMPORTED: DeliveryImported,
     State.HELD: DeliveryHeld,
     State.DUPLICATE: DeliveryDuplicate,
 }
-
-T = TypeVar("T")
-
-
-def batched(numbers: Iterable[T], size: int) -> Iterator[list[T]]:
-    """*numbers* in lists of *size*, the last one shorter."""
-    rest = iter(numbers)
-    while some := list(islice(rest, size)):
-        yield some
 
 
 class ImportService(Service):
@@ -71,17 +60,15 @@ class ImportService(Service):
     def __init__(
         self,
         *,
-        spool: Spool,
         open_store: Callable[[], Store],
-        make_importer: Callable[[Store, Callable[[], bool]], Importer],
+        work: ImportWork,
         turns: Turns,
         workers: Workers,
         clock: IReactorTime,
         tell: Tell,
     ) -> None:
-        self._spool = spool
         self._open_store = open_store
-        self._make_importer = make_importer
+        self._work = work
         self._turns = turns
         self._workers = workers
         self._clock = clock
@@ -181,38 +168,22 @@ class ImportService(Service):
             self._look_at_all = True
         whole, self._look_at_all = self._look_at_all, False
         try:
-            turns, local, unreadable = await self._workers.run(self._register, self._store, whole)
+            found = await self._workers.run(self._work.look, self._store, whole)
         except Exception:
             self._look_at_all = True
             raise
-        for sequence, reason in unreadable:
+        self._tell_of(found)
+        return found.turns
+
+    def _tell_of(self, found: Found) -> None:
+        for sequence, reason in found.unreadable:
             self._tell(EnvelopeUnreadable(sequence, reason))
-        for delivery in local:
+        for sequence, deaths in found.died:
+            self._tell(ImportDied(sequence, deaths))
+        for sequence, reason in found.deadly:
+            self._tell(ImportDeadly(sequence, reason))
+        for delivery in found.local:
             self._tell(DeliveryAccepted(delivery))
-        return turns
-
-    def _register(
-        self, store: Store, whole: bool
-    ) -> tuple[list[Turn], list[Delivery], list[tuple[int, str]]]:
-        """On a worker thread: enter new deliveries into the store.
-
-        Returns those that wait, those that no door has told of, and those whose envelope is unreadable.
-        """
-        turns, local, unreadable = [], [], []
-        for some in batched(self._spool.sequences(store.last_registered()), REGISTERED_AT_ONCE):
-            new = []
-            for sequence in some:
-                try:
-                    new.append(self._spool.delivery(sequence))
-                except NotAccepted as error:
-                    unreadable.append((sequence, str(error)))
-            store.register(new)
-            reach("import.registered")
-            local += [each for each in new if each.envelope.channel is Channel.LOCAL and not whole]
-            turns += [Turn(each.sequence, each.envelope.customer, each.envelope.size) for each in new]
-        if whole:
-            turns = [Turn(each.sequence, each.customer, each.size) for each in store.waiting()]
-        return turns, local, unreadable
 
     def _look_later(self, wait: float) -> None:
         if not self.running:
@@ -272,9 +243,9 @@ class ImportService(Service):
 
     async def _import(self, turn: Turn) -> None:
         assert self._store is not None
-        importer = self._make_importer(self._store, self._stopping(turn))
+        stopping = self._stopping(turn)
         try:
-            delivery, outcome = await self._workers.run(importer.import_delivery, turn.sequence)
+            delivery, outcome = await self._workers.run(self._work.attempt, self._store, turn, stopping)
         except (Interrupted, NotWaiting):
             self._turns.done(turn.sequence)
             self._begin_imports()
@@ -306,9 +277,10 @@ class ImportService(Service):
         """Count the try; try again later, or hold the delivery when it was tried often enough."""
         if not isinstance(error, NotAccepted):
             self._tell(fault(f"the import of delivery {turn.sequence}", error))
-        reason = f"{type(error).__name__}: {error}"
+        assert self._store is not None
+        reason = f"{type(error).__name__}: {error}".removesuffix(": ")
         try:
-            tries = await self._workers.run(self._count_try, turn.sequence, reason)
+            tries = await self._workers.run(self._work.count_try, self._store, turn.sequence, reason)
         except (StoreAway, StoreUnusable) as away:
             self._turns.done(turn.sequence)
             self._look_at_all = True
@@ -332,17 +304,6 @@ class ImportService(Service):
             self._turns.rest(turn.sequence)
             self._clock.callLater(wait, self._try_again, turn)
         self._begin_imports()
-
-    def _count_try(self, sequence: int, reason: str) -> int:
-        """On a worker thread: how often it was tried, this time with it."""
-        assert self._store is not None
-        self._store.set_state(sequence, State.FAILED, reason)
-        row = self._store.delivery(sequence)
-        assert row is not None
-        if row.tries >= MOST_TRIES:
-            reason = f"Importing it failed {row.tries} times, by a fault of dorimportd: {reason}"
-            self._make_importer(self._store, lambda: False).hold(sequence, reason)
-        return row.tries
 
     def _try_again(self, turn: Turn) -> None:
         self._turns.wake(turn.sequence)

@@ -5,6 +5,9 @@ one that waited longest since its last turn goes first, so that nobody's thousan
 one.  Large deliveries never take the last worker, so that a small one always finds a free one.  And they
 give way: threads of one process share one interpreter, and databases have few writers, so that a small one
 would else take ten times as long beside a large one.
+
+A delivery at which the process died before comes after all others of its customer, and never together with
+another such one; those with fewer deaths come first.  So those that only happened to be there are cleared.
 """
 
 from __future__ import annotations
@@ -18,13 +21,19 @@ LARGE: Final = 8 << 20  # bytes: more than a second or two of work
 COURTESY: Final = 4  # times as long as it has worked a large import waits for small ones, and no longer
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Turn:
     """A delivery that waits."""
 
     sequence: int
     customer: str
     size: int  # bytes
+    deaths: int = 0  # of the process, while it imported this
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """By this the deliveries of one customer are sorted."""
+        return self.deaths, self.sequence
 
     @property
     def large(self) -> bool:
@@ -37,7 +46,7 @@ class Turns:
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
-        self._waiting: dict[str, list[Turn]] = {}  # customer -> heap by sequence
+        self._waiting: dict[str, list[tuple[tuple[int, int], Turn]]] = {}  # customer -> heap
         self._known: set[int] = set()
         self._running: dict[int, Turn] = {}
         self._resting: dict[int, Turn] = {}  # failed ones, until they are tried again
@@ -55,13 +64,23 @@ class Turns:
         """The delivery to import now, which runs until `done`; None when none may begin."""
         if len(self._running) >= self.workers:
             return None
-        busy = {turn.customer for turn in self._running.values()}
-        large = sum(turn.large for turn in self._running.values())
         for customer in sorted(self._waiting, key=lambda each: self._last_turn.get(each, 0)):
-            turn = self._waiting[customer][0]
-            if customer not in busy and (not turn.large or large < max(1, self.workers - 1)):
+            _, turn = self._waiting[customer][0]
+            if self._may_begin(turn):
                 return self._begin(turn)
         return None
+
+    def _may_begin(self, turn: Turn) -> bool:
+        running = self._running.values()
+        if any(each.customer == turn.customer for each in running):
+            return False
+        if turn.deaths and (any(each.deaths for each in running) or self._fewest_deaths() < turn.deaths):
+            return False
+        return not turn.large or sum(each.large for each in running) < max(1, self.workers - 1)
+
+    def _fewest_deaths(self) -> int:
+        """Of those that come next for their customer and have any."""
+        return min(turn.deaths for (_, turn), *_ in self._waiting.values() if turn.deaths)
 
     def done(self, sequence: int) -> None:
         """The import of *sequence* has ended, well or not."""
@@ -79,7 +98,7 @@ class Turns:
 
     def _wait(self, turn: Turn) -> None:
         self._small += not turn.large
-        heapq.heappush(self._waiting.setdefault(turn.customer, []), turn)
+        heapq.heappush(self._waiting.setdefault(turn.customer, []), (turn.order, turn))
 
     @property
     def small(self) -> bool:

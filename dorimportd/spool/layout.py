@@ -6,6 +6,7 @@ sequence                         the last sequence taken
 incoming/CUSTOMER/TOKEN/         an upload: data, upload (its note)
 accepted/000000/000000000017/    a delivery: data, upload, envelope, outcome; a thousand to a folder
 formats/DIGEST.toml              each format that ever read a delivery
+importing/000000000017           a delivery that is being imported: how often the process died at it
 roots/CUSTOMER/NAME              what the customer sees under NAME: a link whose text is a delivery
 mail/ab/DIGEST/TOKEN.eml         a message as it came, TOKEN.json its note; DIGEST of its Message-ID
 """
@@ -50,6 +51,10 @@ class Layout:
     @property
     def formats(self) -> Path:
         return self.root / "formats"
+
+    @property
+    def importing(self) -> Path:
+        return self.root / "importing"
 
     @property
     def roots(self) -> Path:

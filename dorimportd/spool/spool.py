@@ -18,6 +18,7 @@ from typing import IO, BinaryIO, Final
 from dorimportd.errors import Incomplete, NoSuchFile, NotAccepted, SpoolFailing, SpoolInUse, SpoolUnusable
 from dorimportd.instants import reach
 from dorimportd.spool.accept import Sequence, accept, read_envelope
+from dorimportd.spool.attempts import Attempts
 from dorimportd.spool.durable import make_folder, sync_file
 from dorimportd.spool.layout import PER_FOLDER, VERSION, Layout, token
 from dorimportd.spool.mail import KeptMail, MailUpload, copies
@@ -44,6 +45,7 @@ class Spool:
         self.sequence = Sequence(self.layout)
         self.roots = Roots(self.layout)
         self.outcomes = Outcomes(self.layout)
+        self.attempts = Attempts(self.layout)
         self._open: dict[Path, Upload] = {}
         self._lock = threading.Lock()
         self._held: IO[str] | None = None

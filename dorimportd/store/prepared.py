@@ -36,7 +36,7 @@ class Prepared:
         """The driver's cursor, after it was executed with *values*."""
         made = self._made.get(database.dialect)
         if made is None:
-            context = database.get_sql_context()  # type: ignore[no-untyped-call]
-            made = self._made[database.dialect] = context.sql(self._query).query()
+            context = database.get_sql_context()
+            made = self._made[database.dialect] = context.sql(self._query).query()  # type: ignore[no-untyped-call]
         text, slots = made
         return database.sql(text, [values[each.name] if isinstance(each, Slot) else each for each in slots])

@@ -28,11 +28,7 @@ OF_THESE: Final = (Samples.customer == slot("customer")) & (Samples.format == sl
 DROP: Final = Prepared(Samples.delete().where(Samples.sequence == slot("sequence")))
 KEEP: Final = Prepared(Samples.insert({name: slot(name) for name in Samples._meta.sorted_field_names}))
 OUTDATED: Final = Prepared(
-    Samples.select(Samples.sequence)
-    .where(OF_THESE)
-    .order_by(Samples.sequence.desc())
-    .offset(KEPT)
-    .limit(1)
+    Samples.select(Samples.sequence).where(OF_THESE).order_by(Samples.sequence.desc()).offset(KEPT).limit(1)
 )
 DROP_OUTDATED: Final = Prepared(Samples.delete().where(OF_THESE & (Samples.sequence <= slot("last"))))
 BEFORE: Final = Prepared(
