@@ -13,6 +13,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from dorimportd.errors import HoldFile
+from dorimportd.parse.arrow_libraries import load_arrow_libraries
 from dorimportd.parse.batch import Batch, Defaults
 from dorimportd.parse.condition import Row
 from dorimportd.parse.control import ControlRows
@@ -88,6 +89,7 @@ class Converter:
     def convert_quickly(self, piece: Piece) -> Batch | None:
         """What *piece* becomes; None when all of it has to be read row by row."""
         if self._fast is None:
+            load_arrow_libraries()
             from dorimportd.parse.fast import FastLane
 
             self._fast = FastLane(self._dialect, self._columns, self._sieve, self._readers)

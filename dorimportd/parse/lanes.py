@@ -17,6 +17,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from dorimportd.parse.arrow_libraries import load_arrow_libraries
 from dorimportd.parse.decode import line_ends, split_lines
 from dorimportd.parse.rows import KEPT_LINES, Dialect, Rows
 
@@ -141,6 +142,7 @@ def is_plain(text: str, dialect: Dialect) -> bool:
         return False
     if not dialect.quote or dialect.quote not in text:
         return True
+    load_arrow_libraries()
     from dorimportd.parse.bulk import all_match
 
     return all_match(text, dialect.quote, well_quoted(dialect))
