@@ -365,7 +365,7 @@ def test_an_answer_that_is_no_status_is_one_line(house, ctl, line, said):
 
 def test_a_status_that_lacks_something_says_what(house, ctl):
     answer = b'{"version": "1", "pid": 1, "started_at": "", "listeners": [], "host_keys": []}\n'
-    missing = "database, deliveries, last_deliveries, mail_domain, queue, sessions, spool"
+    missing = "database, deliveries, event_loop, last_deliveries, mail_domain, queue, sessions, spool"
     with daemon_that(house, answering(answer)):
         assert ctl("status") == (1, "", [f"The daemon says nothing of {missing}: restart it."])
 

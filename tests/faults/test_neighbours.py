@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import ftplib
+import io
+import re
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 
 import pytest
 from appliance import BIN, PASSWORD, SALES, SOLD, Appliance
@@ -14,6 +19,10 @@ from dorimportd.words import State
 
 pytestmark = pytest.mark.timeout(600)
 
+ROWS = 300_000
+TINY_FILES = 60
+SESSIONS = 3
+LATEST_SECONDS = 30  # two on a machine that does nothing else: tests/bench/neighbours.py
 POISON = "poison.csv"
 NEIGHBOURS = ("beta", "gamma")
 
@@ -133,3 +142,59 @@ def test_a_file_that_takes_all_memory_is_held_and_the_process_lives_on(appliance
     (held,) = [each for each in appliance.deliveries() if each["name"] == POISON]
     assert held["reason"] == "Importing it failed 5 times, by a fault of dorimportd: MemoryError"
     assert [appliance.transactions(name) for name in NEIGHBOURS] == [SOLD, SOLD]
+
+
+def test_a_large_file_that_is_killed_again_and_again_is_not_held_while_it_makes_progress(appliance):
+    put(appliance, "acme", "large.csv", large_file())
+    for windows in (1, 1, 2, 2):
+        appliance.start()
+        await_windows(appliance, windows)
+        appliance.kill()
+    assert run(appliance, outcomes=1) == 0
+    assert states(appliance) == {"large.csv": "imported"}
+    assert [each["imported"] for each in appliance.deliveries()] == [ROWS]
+
+
+def await_windows(appliance: Appliance, windows: int) -> None:
+    """Wait until so many windows of the only delivery are in the store, or its import has begun and died."""
+    store = open_store(read_settings(appliance.config).database_url)
+    while store.delivery(1).windows < windows:
+        time.sleep(0.01)
+    store.close()
+
+
+def large_file() -> bytes:
+    rows = (f"0007;N-{number:07};1.50;2026-07-14 09:02:11\n" for number in range(ROWS))
+    return b"Store;Receipt;Total;Time\n" + "".join(rows).encode()
+
+
+def test_tiny_files_of_others_are_imported_while_a_large_one_is(appliance):
+    put(appliance, "acme", "large.csv", large_file())
+    appliance.start()
+    port = appliance.port("ftp")
+
+    def send(session: int) -> None:
+        with ftplib.FTP() as client:
+            client.connect("127.0.0.1", port, timeout=300)
+            client.login("beta", PASSWORD)
+            for number in range(session, TINY_FILES, SESSIONS):
+                content = SALES.replace(b"A-1", b"T-%d" % number)
+                client.storbinary(f"STOR tiny-{number}.csv", io.BytesIO(content))
+
+    with ThreadPoolExecutor(SESSIONS) as senders:
+        list(senders.map(send, range(SESSIONS)))
+    put(appliance, "gamma", "third.csv", SALES)
+    appliance.settle(TINY_FILES + 2, seconds=300)
+    ended = re.findall(r"delivery \d+ imported: '([a-z]+)", appliance.log_text())
+    assert ended == ["tiny"] * TINY_FILES + ["third", "large"]
+    assert max(seconds_to_outcome(appliance.log_text())) < LATEST_SECONDS
+
+
+def seconds_to_outcome(log: str) -> list[float]:
+    """From acknowledgement to outcome, of each tiny file, by the times in the log."""
+    told = r"^(\S+ \S+) delivery \d+ %s: '(tiny-\d+)\.csv'"
+    (accepted, imported) = (
+        {name: datetime.fromisoformat(moment) for moment, name in re.findall(told % fact, log, re.MULTILINE)}
+        for fact in ("accepted", "imported")
+    )
+    return [(imported[name] - accepted[name]).total_seconds() for name in accepted]
