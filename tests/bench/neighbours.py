@@ -133,9 +133,8 @@ def watch(appliance: Appliance, files: int) -> dict[str, float]:
 
 def tell(delays: list[float]) -> None:
     count = len(delays)
-    shares = ", ".join(
-        f"{percent} of 100 in {delays[count * percent // 100]:.2f}" for percent in (50, 90, 99)
-    )
+    ranks = {percent: delays[count * percent // 100] for percent in (50, 90, 99)}
+    shares = ", ".join(f"{percent} of 100 in {delay:.2f}" for percent, delay in ranks.items())
     print(f"{count} tiny files: {shares}, all in {delays[-1]:.2f} s")
 
 

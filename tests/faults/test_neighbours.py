@@ -22,7 +22,7 @@ pytestmark = pytest.mark.timeout(600)
 ROWS = 300_000
 TINY_FILES = 60
 SESSIONS = 3
-LATEST_SECONDS = 30  # two on a machine that does nothing else: tests/bench/neighbours.py
+LATEST_SECONDS = 60  # two on a machine that does nothing else: tests/bench/neighbours.py
 POISON = "poison.csv"
 NEIGHBOURS = ("beta", "gamma")
 
@@ -146,7 +146,7 @@ def test_a_file_that_takes_all_memory_is_held_and_the_process_lives_on(appliance
 
 def test_a_large_file_that_is_killed_again_and_again_is_not_held_while_it_makes_progress(appliance):
     put(appliance, "acme", "large.csv", large_file())
-    for windows in (1, 1, 2, 2):
+    for windows in (1, 1, 1, 2, 2, 2):
         appliance.start()
         await_windows(appliance, windows)
         appliance.kill()
@@ -156,7 +156,7 @@ def test_a_large_file_that_is_killed_again_and_again_is_not_held_while_it_makes_
 
 
 def await_windows(appliance: Appliance, windows: int) -> None:
-    """Wait until so many windows of the only delivery are in the store, or its import has begun and died."""
+    """Wait until so many windows of the only delivery are in the store."""
     store = open_store(read_settings(appliance.config).database_url)
     while store.delivery(1).windows < windows:
         time.sleep(0.01)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dorimportd.pipeline.turns import LARGE, Turn, Turns, pause
+from dorimportd.pipeline.turns import LARGE, Courtesy, Turn, Turns, pause
 
 
 def test_a_customers_deliveries_run_one_at_a_time_in_the_order_of_their_sequence():
@@ -89,3 +89,53 @@ def test_every_delivery_gets_its_turn_and_never_more_run_than_workers(files, wor
 
 def test_pauses_grow_and_end_growing():
     assert [pause(attempts) for attempts in (1, 2, 3, 7, 100)] == [1, 2, 4, 60, 60]
+
+
+def test_those_at_which_the_process_died_come_last_one_by_one_and_the_least_suspect_first():
+    turns = Turns(workers=4)
+    poison, bystander = Turn(1, "a", 10, deaths=2), Turn(3, "b", 10, deaths=1)
+    for turn in (poison, Turn(2, "a", 10), bystander, Turn(4, "c", 10)):
+        turns.add(turn)
+    assert [turns.next(), turns.next(), turns.next(), turns.next()] == [
+        Turn(2, "a", 10),
+        bystander,
+        Turn(4, "c", 10),
+        None,
+    ]
+    turns.done(2)
+    assert turns.next() is None  # bystander is not cleared yet
+    turns.done(3)
+    assert turns.next() == poison
+
+
+def test_there_are_small_ones_while_they_wait_or_run_and_not_while_they_rest():
+    turns = Turns(workers=2)
+    turns.add(Turn(1, "a", LARGE))
+    assert not turns.small
+    turns.add(Turn(2, "b", LARGE - 1))
+    assert turns.small
+    assert [turns.next().sequence, turns.next().sequence] == [1, 2]
+    turns.rest(2)
+    assert not turns.small
+    turns.wake(2)
+    assert turns.small
+    turns.next()
+    turns.done(2)
+    turns.done(1)
+    assert not turns.small
+
+
+def test_a_large_one_gives_way_a_few_times_as_long_as_it_has_worked_and_no_longer():
+    waited = []
+    now = [100.0]
+
+    def wait(seconds):
+        waited.append(seconds)
+        now[0] += seconds
+
+    courtesy = Courtesy(wait, lambda: now[0])
+    now[0] += 0.5
+    courtesy.give_way()
+    now[0] += 0.25
+    courtesy.give_way()
+    assert waited == [2.0, 1.0]
