@@ -319,7 +319,9 @@ class ImportGivenUp(Event):
 
 @dataclass(frozen=True, slots=True)
 class ImportDied(Event):
-    line = "dorimportd died {deaths} times in a row while delivery {sequence} was imported; it is tried again"
+    line = (
+        "dorimportd died while it imported delivery {sequence} (deaths so far: {deaths}); it is tried again"
+    )
     level = Level.WARNING
 
     sequence: int

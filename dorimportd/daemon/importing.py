@@ -112,7 +112,6 @@ class ImportService(Service):
         if self._looking:
             self._look_again = True
         elif self.running and not self._paused:
-            self._clear.clear()  # whoever has accepted it wants it registered
             self._spawn(self._look())
 
     # The service.
@@ -139,6 +138,7 @@ class ImportService(Service):
 
     async def _look(self) -> None:
         self._looking = True
+        self._let_large_go_on()
         self._cancel_timer()
         wait = LOOK_EVERY
         try:
@@ -225,7 +225,7 @@ class ImportService(Service):
 
     def _let_large_go_on(self) -> None:
         """Unless there are small ones, or there may be."""
-        if self._turns.small or self._looking:
+        if self.running and (self._turns.small or self._looking):
             self._clear.clear()
         else:
             self._clear.set()

@@ -79,9 +79,8 @@ def measure(appliance: Appliance, large: Path, clients: int, seconds: float) -> 
     with ThreadPoolExecutor(clients) as pool:
         sent = sum(pool.map(send, range(clients)))
     status = appliance.ctl("status")
-    print(
-        f"{clients} clients sent {sent} files; event loop: {status['event_loop']}; queue: {status['queue']}"
-    )
+    print(f"{clients} clients sent {sent} files; waiting: {status['queue']['waiting']}")
+    print(f"event loop: {status['event_loop']}")
 
 
 if __name__ == "__main__":
