@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from enum import IntEnum, auto
+from functools import cache
 from typing import Final
 
-from peewee import SQL, Case, Expression, Function, Query, fn
+from peewee import SQL, Case, Expression, Function, fn
 
 from dorimportd.store.connect import Connected
 from dorimportd.store.models import Sales, Staged, Told
+from dorimportd.store.prepared import Prepared, slot
 
 AGREED: Final = ("location", "currency", "occurred_at", "utc_offset", "withdrawn")
 MOST_PLACES: Final = 4  # of a total, see words.Amount
@@ -36,10 +38,10 @@ class Met(IntEnum):
 Found = Counter[tuple[Met, bool]]  # transactions of a window by what they met, and whether they withdraw it
 
 
-def compare(database: Connected, query: Query) -> Found:
-    """How many of the staged transactions meet what in the table, by `meetings`."""
-    rows = query.tuples().execute(database)
-    return Counter({(Met(kind), withdrawn): count for kind, withdrawn, count in rows})
+def compare(database: Connected, customer: int, sequence: int, *, spare_later: bool) -> Found:
+    """How many of the staged transactions meet what in the table."""
+    rows = meetings(spare_later).execute(database, customer=customer, sequence=sequence).fetchall()
+    return Counter({(Met(kind), bool(withdrawn)): count for kind, withdrawn, count in rows})
 
 
 def by_kind(found: Found) -> Counter[Met]:
@@ -53,36 +55,41 @@ def shown_more(found: Found) -> int:
     return back - sum(found[kind, True] for kind in turned)
 
 
-def compare_rows(database: Connected, query: Query, further: Mapping[int, int]) -> Counter[Met]:
-    """How many rows of the file those are made of that meet what in the table, by `meetings_by_line`."""
+def compare_rows(
+    database: Connected, customer: int, sequence: int, further: Mapping[int, int], *, spare_later: bool
+) -> Counter[Met]:
+    """How many rows of the file those are made of that meet what in the table."""
     rows: Counter[Met] = Counter()
-    for kind, line in query.tuples().execute(database):
+    found = meetings_by_line(spare_later).execute(database, customer=customer, sequence=sequence)
+    for kind, line in found.fetchall():
         rows[Met(kind)] += 1 + further.get(line, 0)
     return rows
 
 
-def meetings(customer: int, sequence: int, *, spare_later: bool) -> Query:
+@cache
+def meetings(spare_later: bool) -> Prepared:
     """The kinds of Met, whether it withdraws, and how many staged transactions are so."""
-    kind = meeting(customer, sequence, spare_later=spare_later)
-    return Staged.select(kind, Staged.withdrawn, fn.COUNT(SQL("*"))).group_by(SQL("1"), SQL("2"))
+    kind = meeting(spare_later)
+    return Prepared(Staged.select(kind, Staged.withdrawn, fn.COUNT(SQL("*"))).group_by(SQL("1"), SQL("2")))
 
 
-def meetings_by_line(customer: int, sequence: int, *, spare_later: bool) -> Query:
+@cache
+def meetings_by_line(spare_later: bool) -> Prepared:
     """The kind of Met of each staged transaction, and its line."""
-    return Staged.select(meeting(customer, sequence, spare_later=spare_later), Staged.line)
+    return Prepared(Staged.select(meeting(spare_later), Staged.line))
 
 
-def meeting(customer: int, sequence: int, *, spare_later: bool) -> Function:
+def meeting(spare_later: bool) -> Function:
     """The kind of Met of a staged transaction.
 
     By a subquery for each of them, which can only be a look at the primary key.  A join leaves PostgreSQL
     the choice, and what it knows of a customer is old: it may take one with a million rows for new, and
     compare each of them with each row of the window.
     """
-    same_file = Sales.sequence == sequence
+    same_file = Sales.sequence == slot("sequence")
     turned = Sales.withdrawn != Staged.withdrawn
     kinds = [
-        (Sales.sequence > sequence, Met.NEWER),
+        (Sales.sequence > slot("sequence"), Met.NEWER),
         (same_file & (Sales.line < Staged.line) & says_the_same(), Met.EARLIER_ROW),
         (same_file & (Sales.line < Staged.line) & turned, Met.TURNED_EARLIER_ROW),
         (same_file & (Sales.line < Staged.line), Met.OTHER_EARLIER_ROW),
@@ -91,13 +98,13 @@ def meeting(customer: int, sequence: int, *, spare_later: bool) -> Function:
     ]
     if spare_later:
         kinds.insert(0, (same_file & (Sales.line > Staged.line), Met.LATER_ROW))
-    met = Sales.select(Case(None, kinds, Met.OTHER)).where(known(customer))
+    met = Sales.select(Case(None, kinds, Met.OTHER)).where(known())
     return fn.COALESCE(met, Met.NOTHING)
 
 
-def known(customer: int) -> Expression:
+def known() -> Expression:
     """Whether a row of the table and a staged one are the same transaction."""
-    key: Expression = (Sales.customer == customer) & (Sales.transaction_id == Staged.transaction_id)
+    key: Expression = (Sales.customer == slot("customer")) & (Sales.transaction_id == Staged.transaction_id)
     return key
 
 

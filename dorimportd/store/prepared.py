@@ -34,9 +34,13 @@ class Prepared:
 
     def execute(self, database: Connected, **values: Any) -> Any:
         """The driver's cursor, after it was executed with *values*."""
+        return database.sql(*self.statement(database, **values))
+
+    def statement(self, database: Connected, **values: Any) -> tuple[str, Sequence[Any]]:
+        """Its text for this database, and its parameters."""
         made = self._made.get(database.dialect)
         if made is None:
             context = database.get_sql_context()
             made = self._made[database.dialect] = context.sql(self._query).query()  # type: ignore[no-untyped-call]
         text, slots = made
-        return database.sql(text, [values[each.name] if isinstance(each, Slot) else each for each in slots])
+        return text, [values[each.name] if isinstance(each, Slot) else each for each in slots]

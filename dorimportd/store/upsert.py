@@ -33,7 +33,7 @@ from itertools import chain
 from operator import itemgetter
 from typing import Final, NamedTuple
 
-from peewee import EXCLUDED, SQL, IntegrityError, Value
+from peewee import EXCLUDED, SQL, IntegrityError
 
 from dorimportd.instants import reach
 from dorimportd.store.connect import Connected
@@ -43,13 +43,12 @@ from dorimportd.store.meetings import (
     by_kind,
     compare,
     compare_rows,
-    meetings,
-    meetings_by_line,
     shown_more,
 )
 from dorimportd.store.migrations.version import TYPES
 from dorimportd.store.models import STAGED_COLUMNS, Sales, Staged
 from dorimportd.store.postgresql import Postgresql
+from dorimportd.store.prepared import Prepared, slot
 from dorimportd.store.sqlite import BATCH, Sqlite
 from dorimportd.words import Counts, TransactionRow
 
@@ -113,9 +112,10 @@ def upsert(
     found: Found = Counter()
     if rest:
         stage(database, rest)
-        found = compare(database, meetings(customer, sequence, spare_later=known_to_end))
-        lines = meetings_by_line(customer, sequence, spare_later=known_to_end)
-        met = compare_rows(database, lines, further) if further else by_kind(found)
+        found = compare(database, customer, sequence, spare_later=known_to_end)
+        met = by_kind(found)
+        if further:
+            met = compare_rows(database, customer, sequence, further, spare_later=known_to_end)
         some_known = by_kind(found)[Met.NOTHING] < len(rest)
         put_staged(database, customer, sequence, some_known=some_known, spare_later=known_to_end)
     everything = rows_of(transactions, further)
@@ -193,12 +193,17 @@ def put_staged(
     database: Connected, customer: int, sequence: int, *, some_known: bool, spare_later: bool
 ) -> None:
     """Put the staged rows into the table, over those that are no newer."""
+    putting(some_known, spare_later).execute(database, customer=customer, sequence=sequence)
+
+
+@cache
+def putting(some_known: bool, spare_later: bool) -> Prepared:
     overwritten = Sales.sequence <= EXCLUDED.sequence
     if spare_later:
         overwritten &= (Sales.sequence < EXCLUDED.sequence) | (Sales.line <= EXCLUDED.line)
     columns = [getattr(Staged, name) for name in STAGED_COLUMNS]
     # Without a condition SQLite would read the ON of ON CONFLICT as that of a join.
-    rows = Staged.select(Value(customer), Value(sequence), *columns).where(SQL("1 = 1"))
+    rows = Staged.select(slot("customer"), slot("sequence"), *columns).where(SQL("1 = 1"))
     names = ["customer", "sequence", *STAGED_COLUMNS]
     query = Sales.insert_from(rows, [getattr(Sales, name) for name in names])
     if some_known:
@@ -207,4 +212,4 @@ def put_staged(
             preserve=OVERWRITTEN,
             where=overwritten,
         )
-    query.execute(database)
+    return Prepared(query)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from dorimportd.store import upsert
 from dorimportd.store.imports import lock_customer
+from dorimportd.store.meetings import meetings
 from dorimportd.words import Counts, State, withdrawal
 
 IDS = st.sampled_from(["1", "2", "3"])
@@ -273,9 +274,10 @@ def test_the_first_large_file_of_a_customer_is_looked_up_by_key_whatever_postgre
     store.register([arrived(2)])
     store.importing(2, "format@1").write(rows[:3_000], [], 3_000)
     with database.writing():
-        query = upsert.meetings(lock_customer(database, "acme"), 2, spare_later=False)
+        query = meetings(spare_later=False)
         upsert.stage(database, rows[3_000:])
-        statement, params = database.get_sql_context().sql(query).query()
+        customer = lock_customer(database, "acme")
+        statement, params = query.statement(database, customer=customer, sequence=2)
         plan = [line.strip() for (line,) in database.sql(f"EXPLAIN (COSTS OFF) {statement}", params)]
     scan, by = plan[-2:]
     assert scan.startswith("->  Index Scan using sale_pkey on sale ")
