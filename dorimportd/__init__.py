@@ -10,6 +10,7 @@
            suggest                         suggest writes them
     1      spool  parse  store             do not know one another; block, so they run on worker threads
     0      words  errors  events  toml     no room at all
+           instants
 
 An import goes down, never sideways, never up; tests/test_floors.py holds it so.
 

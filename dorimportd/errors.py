@@ -67,6 +67,10 @@ class NoSuchFile(Refused):
     text = "There is no such file."
 
 
+class BytesRemoved(NoSuchFile):
+    text = "The file was removed, since its time is over."
+
+
 class NoFolders(Refused):
     text = "There are no folders here."
     hint = "Put the file into the root folder."

@@ -48,6 +48,15 @@ class DaemonStarted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class FaultsArmed(Event):
+    line = "it is made to fail by the environment variable {variable}, which only tests set: {faults!r}"
+    level = Level.WARNING
+
+    variable: str
+    faults: str
+
+
+@dataclass(frozen=True, slots=True)
 class StartRefused(Event):
     line = "dorimportd does not start: {reason}"
     level = Level.ERROR
@@ -217,6 +226,36 @@ class UploadDropped(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class RetentionDone(Event):
+    line = (
+        "retention: {compressed} files compressed, {saved} bytes fewer; "
+        "the bytes of {removed} deliveries removed, {freed} bytes"
+    )
+
+    compressed: int
+    saved: int
+    removed: int
+    freed: int
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionFailed(Event):
+    line = "retention leaves {what} as it is: {reason}"
+    level = Level.WARNING
+
+    what: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionStopped(Event):
+    line = "retention stopped, and goes on in an hour: {reason}"
+    level = Level.WARNING
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class RequestRefused(Event):
     line = "{channel} request of {customer} refused: {request} {name!r}: {reason}"
 
@@ -357,6 +396,24 @@ class ImportGivenUp(Event):
 
     sequence: int
     tries: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImportDied(Event):
+    line = "dorimportd died {deaths} times in a row while delivery {sequence} was imported; it is tried again"
+    level = Level.WARNING
+
+    sequence: int
+    deaths: int
+
+
+@dataclass(frozen=True, slots=True)
+class ImportDeadly(Event):
+    line = "delivery {sequence} held: {reason}"
+    level = Level.ERROR
+
+    sequence: int
     reason: str
 
 

@@ -73,6 +73,7 @@ class Appliance:
         self.config = folder / "dorimportd.toml"
         self.log = folder / "log"
         self.daemon: subprocess.Popen[bytes] | None = None
+        self.command: list[str | Path] = [BIN / "dorimportd"]
         for each in ("customers.d", "formats.d", "keys"):
             (folder / each).mkdir(parents=True)
         self.config.write_text(MAIN_FILE.format(database=database))
@@ -90,7 +91,7 @@ class Appliance:
         with self.log.open("ab") as log:
             begin = self.log.stat().st_size
             self.daemon = subprocess.Popen(
-                [BIN / "dorimportd", "run", "--config", self.config], stdin=subprocess.DEVNULL, stderr=log
+                [*self.command, "run", "--config", self.config], stdin=subprocess.DEVNULL, stderr=log
             )
         self.await_line(r"is ready", begin)
 

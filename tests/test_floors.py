@@ -8,7 +8,7 @@ from pathlib import Path
 
 HOUSE = Path(__file__).parent.parent / "dorimportd"
 FLOORS = [
-    {"words", "errors", "events", "toml", "__version__"},
+    {"words", "errors", "events", "toml", "instants", "__version__"},
     {"spool", "parse", "store"},
     {"config", "pipeline", "report", "suggest"},
     {"receive"},
@@ -57,4 +57,4 @@ def test_a_reply_does_not_need_the_database():
     reached = {
         module.split(".")[1] for room, module in imports() if room == "receive" and "dorimportd." in module
     }
-    assert reached <= {"receive", "spool", "config", "words", "errors", "events", "__version__"}
+    assert reached <= {"receive", "spool", "config", "words", "errors", "events", "instants", "__version__"}

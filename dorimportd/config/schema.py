@@ -127,6 +127,12 @@ class Retention(Table):
     unfinished_uploads_days: Days = Field(
         default=7, description="since their last byte; then they are dropped"
     )
+    compress_after_days: Days = Field(
+        default=30, description="since the import of a delivery, or since a mail came"
+    )
+    remove_after_days: Days | None = Field(
+        default=None, description="since the import; by default nothing is removed"
+    )
 
 
 class MainFile(Table):

@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from dorimportd.config.read import CUSTOMERS, FORMATS, KEYS
 from dorimportd.config.refer import URL_FILE, text_at
 from dorimportd.config.secrets import secret_path
-from dorimportd.ctl.desk import PROBLEM, Desk, Stopped, say, say_json
+from dorimportd.ctl.desk import PROBLEM, SQLITE, Desk, Stopped, say, say_json
 from dorimportd.ctl.diff import progress
 from dorimportd.errors import NotAccepted
 from dorimportd.report.lines import complain
+from dorimportd.spool.bytes import DATA, PACKED, REMOVED, file_of
+from dorimportd.spool.layout import Layout
+from dorimportd.spool.mail import EML
 from dorimportd.toml import read_toml
-from dorimportd.words import State
+from dorimportd.words import Envelope, State
 
 if TYPE_CHECKING:
     from dorimportd.pipeline.backup import BackupWriter
 
-SQLITE: Final = "sqlite:///"
 NOTHING: Final = "Nothing was restored."
 CLOCK: Final = timedelta(milliseconds=100)  # by which a file may look older than it is
 
@@ -51,7 +53,7 @@ def backup(desk: Desk, asked: argparse.Namespace) -> int:
         copy = Path(beside) / "dorimportd.db"
         has_database = store.copy_to(copy)
         last = spool.sequence.last()  # after that, so that the spool has all that the database has
-        with desk.as_caller():
+        with spool.reading_all(), desk.as_caller():
             writer = opened(asked.folder)
             try:
                 done = put_everything(desk, writer, last, began)
@@ -105,9 +107,7 @@ def put_everything(desk: Desk, writer: BackupWriter, last: int, began: datetime)
                 touched.append(sequence)
     for path in sorted(layout.formats.glob("*.toml")):
         writer.put(f"spool/{path.relative_to(layout.root)}", path)
-    for path in layout.mail.glob("*/*/*.eml"):
-        for each in (path.with_suffix(".json"), path):
-            writer.put(f"spool/{each.relative_to(layout.root)}", each)
+    put_mails(writer, layout)
     for path in layout.alone.glob("*"):
         writer.put_text(f"spool/{path.relative_to(layout.root)}", "")
     writer.put("spool/version", layout.version)
@@ -143,18 +143,48 @@ def put_delivery(desk: Desk, writer: BackupWriter, sequence: int) -> Iterator[st
     except NotAccepted as refusal:
         yield f"Delivery {sequence} is not in the backup: {refusal.__cause__ or refusal}."
         return
-    data, digest = f"{name}/data", envelope.sha256
-    if writer.has(f"{name}/envelope", folder / "envelope") and writer.size(data) == envelope.size:
-        writer.list(data, digest)
-    elif (folder / "data").exists():
-        digest = writer.put(data, folder / "data")
-    else:
+    source = file_of(folder / DATA)
+    if source is not None and source.name == DATA:
+        if put_bytes(writer, name, source, envelope) != envelope.sha256:
+            yield f"Delivery {sequence} has other bytes than were sent."
+    elif source is not None:
+        put_compressed(writer, name, source)
+    elif desk.spool.removed_at(sequence) is None:
         yield f"Delivery {sequence} has lost its bytes."
-    if digest != envelope.sha256:
-        yield f"Delivery {sequence} has other bytes than were sent."
-    for each in ("upload", "envelope", "outcome"):
+    for each in {DATA, f"{DATA}{PACKED}"} - {source and source.name}:
+        writer.drop(f"{name}/{each}")  # an earlier backup may have them otherwise
+    for each in ("upload", "envelope", "outcome", REMOVED):
         if (folder / each).exists():
             writer.put(f"{name}/{each}", folder / each)
+
+
+def put_bytes(writer: BackupWriter, name: str, source: Path, envelope: Envelope) -> str:
+    """Those of one delivery, as they came; their digest."""
+    data = f"{name}/{DATA}"
+    there = writer.has(f"{name}/envelope", source.with_name("envelope"))
+    if there and writer.size(data) == envelope.size:
+        writer.list(data, envelope.sha256)
+        return envelope.sha256
+    return writer.put(data, source)
+
+
+def put_compressed(writer: BackupWriter, name: str, source: Path) -> None:
+    """The same of one whose bytes are compressed.  They are what was sent: that was looked at before."""
+    writer.put(f"{name}/{source.name}", source)
+
+
+def put_mails(writer: BackupWriter, layout: Layout) -> None:
+    """Those that are kept, and none that an earlier backup has and that was removed since."""
+    there = set()
+    for path in layout.mail.glob(f"*/*/*{EML}*"):
+        if path.suffix in (EML, PACKED):
+            note = path.with_name(path.name.partition(".")[0]).with_suffix(".json")
+            for each in (note, path):
+                writer.put(f"spool/{each.relative_to(layout.root)}", each)
+                there.add(each)
+    for path in writer.folder.glob("spool/mail/*/*/*"):
+        if layout.root / path.relative_to(writer.folder / "spool") not in there:
+            path.unlink()
 
 
 def configuration(desk: Desk) -> Iterator[tuple[str, Path]]:

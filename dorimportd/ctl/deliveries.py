@@ -161,10 +161,15 @@ def show(desk: Desk, asked: argparse.Namespace) -> int:
     for name, value in told.items():
         text = ", ".join(value) if isinstance(value, list) else "" if value is None else value
         say(f"{name + ':':<12} {text}".rstrip())
+    removed = desk.spool.removed_at(asked.sequence)
+    if removed:
+        say(f"{'bytes:':<12} removed on {removed.date()}")
     if told["message_id"]:
         copies = [each for each in desk.spool.mails(told["message_id"]) if each.note.archive]
-        say(f"{'archive:':<12} {'a copy of the mail is kept' if copies else 'no copy of the mail came'}")
-    if told["state"] == State.HELD:
+        there = "a copy of the mail is kept"
+        missing = "the mails were removed, too" if removed else "no copy of the mail came"
+        say(f"{'archive:':<12} {there if copies else missing}")
+    if told["state"] == State.HELD and not removed:
         say(f"\nMend what the reason says, then: dorimportctl delivery retry {asked.sequence}")
         say(f"Or import it as it is: dorimportctl delivery release {asked.sequence}")
     return 0
@@ -191,6 +196,7 @@ def rejects(desk: Desk, asked: argparse.Namespace) -> int:
 def retry(desk: Desk, asked: argparse.Namespace) -> int:
     """Have it imported again; exit status 1 when it is not one that waits for a person."""
     told = known(desk, asked.sequence)
+    check_not_removed(desk, told)
     if told["state"] == State.RECEIVED:
         raise Stopped(f"Delivery {asked.sequence} is not imported yet; it will be, by itself.")
     desk.spool.outcomes.ask_again(asked.sequence)
@@ -198,9 +204,21 @@ def retry(desk: Desk, asked: argparse.Namespace) -> int:
     return tell_import(desk, asked, "again")
 
 
+def check_not_removed(desk: Desk, told: dict[str, Any]) -> None:
+    """Raises Stopped when the bytes of the delivery that *told* shows were."""
+    removed = desk.spool.removed_at(told["sequence"])
+    if removed is not None:
+        raise Stopped(
+            f"The bytes of delivery {told['sequence']} were removed on {removed.date()}, as "
+            "retention.remove_after_days says: it cannot be imported again.",
+            f"What it told stays in the database. For the rest, let {told['customer']} send the file again.",
+        )
+
+
 def release(desk: Desk, asked: argparse.Namespace) -> int:
     """Have a held one imported whatever speaks against it; exit status 1 when it is not held."""
     told = known(desk, asked.sequence)
+    check_not_removed(desk, told)
     try:
         if told["state"] == State.HELD:
             desk.spool.outcomes.ask_again(asked.sequence)

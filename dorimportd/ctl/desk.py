@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from dorimportd.words import Envelope
 
 CONFIG: Final = Path("/etc/dorimportd/dorimportd.toml")
+SQLITE: Final = "sqlite:///"  # what the URL of such a database begins with
 SOCKET: Final = "control.sock"  # in the state directory
 ANSWER_SECONDS: Final = 60.0
 PROBLEM: Final = 1
@@ -35,7 +36,7 @@ USAGE: Final = 2
 
 # What a status has at least.
 STATUS: Final = frozenset(("version", "pid", "started_at", "listeners", "host_keys", "mail_domain")) | {
-    *("database", "spool", "sessions", "queue", "deliveries", "last_deliveries")
+    *("database", "spool", "sessions", "queue", "event_loop", "deliveries", "last_deliveries")
 }
 
 

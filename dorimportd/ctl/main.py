@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 import dorimportd
+from dorimportd import instants
 from dorimportd.ctl import (
     backup,
     check,
@@ -59,6 +60,9 @@ def arguments() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """The console script `dorimportctl`; returns the exit status."""
     asked = arguments().parse_args(argv)
+    if instants.MISTAKE is not None:
+        complain(instants.MISTAKE)
+        return PROBLEM
     try:
         status = done(asked.command, asked)
         sys.stdout.flush()

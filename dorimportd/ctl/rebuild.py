@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dorimportd.ctl.desk import PROBLEM, Desk, Stopped, say, say_json
+from dorimportd.ctl.desk import PROBLEM, SQLITE, Desk, Stopped, say, say_json
 from dorimportd.ctl.diff import progress
-from dorimportd.errors import StoreUnusable
+from dorimportd.errors import StoreAway, StoreUnusable
 from dorimportd.report.lines import complain
 from dorimportd.words import State
 
@@ -35,8 +36,8 @@ def rebuild(desk: Desk, asked: argparse.Namespace) -> int:
     spool, store = desk.spool, opened(desk, asked.into)
     try:
         importer = Importer(spool, store, desk.plan_now, history=Recalled(spool.outcomes))
-        with progress(sum(1 for _ in spool.sequences())) as step:
-            done = rebuild_store(spool, store, importer, step=step)
+        with spool.reading_all(), progress(sum(1 for _ in spool.sequences())) as step:
+            done = rebuild_store(spool, store, importer, present(desk), step=step)
     except BaseException:
         complain(f"{store.url_shown} is not complete: remove what is in it before you begin again.")
         raise
@@ -59,14 +60,29 @@ def opened(desk: Desk, url: str) -> Store:
         raise Stopped(str(error)) from error
 
 
+def present(desk: Desk) -> Store | None:
+    """The database in use, if there is one."""
+    url = desk.settings.database_url
+    if url.startswith(SQLITE) and not Path(url.removeprefix(SQLITE)).exists():
+        return None
+    try:
+        return desk.store
+    except (StoreAway, StoreUnusable) as error:
+        complain(str(error))
+        return None
+
+
 def tell(done: Rebuilt, url: str, as_json: bool) -> None:
     """Tell it in the way that was asked for."""
     states = {state.value: done.deliveries[state] for state in State if state.final}
     if as_json:
         lost = [{"delivery": sequence, "reason": reason} for sequence, reason in done.lost]
-        say_json({"deliveries": states, "unknown": done.unknown, "lost": lost})
+        removed = len(done.taken.deliveries)
+        say_json({"deliveries": states, "removed": removed, "unknown": done.unknown, "lost": lost})
         return
     counts = ", ".join(f"{count} {state}" for state, count in states.items())
     say(f"Deliveries in {url}: {counts}.")
+    if done.taken.deliveries:
+        say(f"Taken from the database in use, since their bytes were removed: {len(done.taken.deliveries)}.")
     if done.unknown:
         say(f"Read by the format as it is now, since it was not known how they were: {done.unknown}.")

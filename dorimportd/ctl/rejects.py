@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from dorimportd.ctl.desk import Desk, Stopped
 from dorimportd.errors import HoldFile
+from dorimportd.spool.bytes import check_kept
 from dorimportd.words import State
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def rejects_csv(desk: Desk, told: dict[str, Any]) -> int:
     if not found:
         print(f"Delivery {sequence} has no rejects.", file=sys.stderr)
         return 0
+    check_kept(desk.spool.layout.delivery(sequence))
     format = format_that_read(desk, told)
     with desk.spool.open_delivery(sequence) as stream:
         write_mendable(stream, format, told["name"], found)

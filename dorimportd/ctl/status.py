@@ -42,14 +42,31 @@ def status_text(told: dict[str, Any]) -> str:
         *((f"{each['channel']} on", f"{each['address']} port {each['port']}") for each in told["listeners"]),
         *(("host key", f"{each['type']} {each['fingerprint']}") for each in told["host_keys"]),
         ("mail domain", told["mail_domain"]),
-        ("database", f"{database['url']}: {database['state']}"),
+        ("database", f"{database['url']}: {database_text(database)}"),
         ("spool", f"{spool['directory']}: {spool['free_bytes'] / 2**30:.1f} GiB free"),
         ("sessions", told["sessions"]),
         ("queue", f"{queue['waiting']} waiting, {queue['importing']} being imported"),
+        ("event loop", delay_text(told["event_loop"])),
         ("deliveries", counts),
     ]
     lines = "".join(f"{name:<12} {value}\n" for name, value in facts)
     return lines + last_text(told["last_deliveries"])
+
+
+def delay_text(delay: dict[str, float]) -> str:
+    """By how much everything that the daemon does for its sessions is late."""
+    return (
+        f"{delay['p50_ms']:g} ms late (p50), {delay['p99_ms']:g} ms (p99) in the last "
+        f"{delay['since_seconds']:g} s; {delay['max_ms']:g} ms at most since the start"
+    )
+
+
+def database_text(database: dict[str, Any]) -> str:
+    """Its state; when it is away since when, why, and when it is tried again."""
+    if database["state"] != "away":
+        return str(database["state"])
+    wait = f"next try in {database['next_try_seconds']:.0f} s"
+    return f"away since {database['since']}, {wait}: {database['reason']}"
 
 
 def last_text(last: list[dict[str, Any]]) -> str:

@@ -37,6 +37,12 @@ def add_arguments(words: Any) -> None:
 
 def verify(desk: Desk, asked: argparse.Namespace) -> int:
     """Exit status 1 when anything is wrong."""
+    with desk.spool.reading_all():
+        return verify_all(desk, asked)
+
+
+def verify_all(desk: Desk, asked: argparse.Namespace) -> int:
+    """The same, while nothing is removed."""
     from dorimportd.pipeline.verify import Settled, check_gone, check_roots
 
     spool, store = desk.spool, desk.store
@@ -80,7 +86,7 @@ def compared(desk: Desk, settled: Settled, folder: Path, count: int) -> tuple[Re
         history = Recalled(desk.spool.outcomes, desk.store)
         importer = Importer(desk.spool, archive, desk.plan_now, history=history)
         with progress(count) as step:
-            rebuilt = rebuild(desk.spool, archive, importer, step=step, upto=settled.upto)
+            rebuilt = rebuild(desk.spool, archive, importer, desk.store, step=step, upto=settled.upto)
         return rebuilt, compare(archive, desk.store, settled)
     finally:
         archive.close()
@@ -94,6 +100,8 @@ def verify_json(rebuilt: Rebuilt, findings: list[Finding], rows: WrongRows) -> d
     return {
         "deliveries": rebuilt.total,
         "unknown": rebuilt.unknown,
+        "removed": len(rebuilt.taken.deliveries),
+        "unchecked": rebuilt.taken.transactions,
         "transactions": rows.transactions,
         "findings": [each._asdict() for each in findings],
         **{kind.value: kind_json(rows, kind) for kind in rows.counts},
@@ -128,7 +136,13 @@ def told_json(told: ToldRow | None, customer: str) -> dict[str, Any] | None:
 
 def verify_text(rebuilt: Rebuilt, findings: list[Finding], rows: WrongRows) -> str:
     """Counts, and what is wrong."""
-    lines = [f"Deliveries read: {rebuilt.total}. Transactions compared: {rows.transactions}."]
+    read = rebuilt.total - len(rebuilt.taken.deliveries)
+    lines = [f"Deliveries read: {read}. Transactions compared: {rows.transactions}."]
+    if rebuilt.taken.deliveries:
+        lines.append(
+            f"Deliveries whose bytes were removed: {len(rebuilt.taken.deliveries)}. "
+            f"Transactions that they told, which cannot be checked: {rebuilt.taken.transactions}."
+        )
     if rebuilt.unknown:
         lines.append(
             f"Deliveries of which it is not known how they were read: {rebuilt.unknown}. "

@@ -40,6 +40,7 @@ def why(desk: Desk, asked: argparse.Namespace) -> int:
     history = Recalled(desk.spool.outcomes)
     lineage = Lineage(desk.spool, desk.store, history, desk.plan_now, asked.transaction_id)
     said: list[Said] = []
+    removed = sum(desk.spool.removed_at(each.sequence) is not None for each in found)
     with progress(len(found)) as step:
         for delivery in reversed(found):
             step()
@@ -51,6 +52,8 @@ def why(desk: Desk, asked: argparse.Namespace) -> int:
         say_json(why_json(customer.name, asked.transaction_id, said))
     else:
         say(why_text(asked.transaction_id, said))
+    if removed:
+        complain(f"Of deliveries whose bytes were removed is only known what still counts: {removed}.")
     complain(*problems)
     return PROBLEM if problems or not said else 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -15,13 +15,16 @@ from twisted.internet.interfaces import IProtocolFactory
 
 import dorimportd
 from dorimportd.config.settings import Settings, own_hostname
+from dorimportd.daemon.absence import StoreStatus
 from dorimportd.daemon.console import Console
+from dorimportd.daemon.delay import DelayService
 from dorimportd.daemon.housekeeping import Housekeeping
 from dorimportd.daemon.importing import ImportService
 from dorimportd.daemon.listening import Listeners
 from dorimportd.daemon.recovering import MailRecovery
 from dorimportd.daemon.reload import CurrentSettings, Reload, addresses
 from dorimportd.daemon.supervise import Supervisor
+from dorimportd.daemon.work import ImportWork
 from dorimportd.daemon.workers import ThreadWorkers
 from dorimportd.errors import StoreAway
 from dorimportd.events import (
@@ -52,14 +55,13 @@ from dorimportd.receive.workers import Workers
 from dorimportd.report.shapes import delivery_shape, status_shape
 from dorimportd.spool.spool import Spool
 from dorimportd.spool.upload import Room
-from dorimportd.store.deliveries import DeliveryRow
 from dorimportd.store.sales import SalesRow
 from dorimportd.store.store import Store, open_store, url_shown
-from dorimportd.words import Channel, Envelope, State
+from dorimportd.words import Channel, Envelope, iso
 
 SPOOL_THREADS: Final = 8
 LOGIN_THREADS: Final = 2  # each takes 19 MiB while it hashes
-LAST_DELIVERIES: Final = 10  # that status shows
+OUTCOMES_MENDED: Final = 5000  # of the newest deliveries: more than are imported before a disk has them
 
 
 class Appliance:
@@ -80,28 +82,31 @@ class Appliance:
         self.current = CurrentSettings(settings)
         self.spool = open_spool(settings)
         self.spool.hold()
+        self._history = History(self.spool.outcomes)
+        # The database first: where it is a newer dorimportd's the spool is not touched.
+        self._first_store: Store | None = self._try_store()
         self._found_unfinished = self.spool.recover()
-        self._first_store: Store | None = self._try_store(settings.database_url)
         self._started_at = datetime.now(UTC)
         self._host_keys = load_or_make_host_keys(settings.state_directory / "keys", tell=tell)
         self._pools = {
             "spool": ThreadWorkers(reactor, "spool", SPOOL_THREADS),
             "login": ThreadWorkers(reactor, "login", LOGIN_THREADS),
             "import": ThreadWorkers(reactor, "import", import_threads(settings)),
+            "keep": ThreadWorkers(reactor, "keep", 1),  # its work is long, and nobody waits for it
         }
         self.sessions = Sessions(lambda: session_limits(self.current()))
         self._build(config)
 
     def _build(self, config: Path) -> None:
+        self._history = History(self.spool.outcomes)
         self._turns = Turns(self.current().limits.import_workers)
         spool_workers = self._pools["spool"]
         self.listeners = Listeners(
             self._reactor, self._factories(), lambda: addresses(self.current()), self.tell
         )
         self.importing = ImportService(
-            spool=self.spool,
             open_store=self._store_opened,
-            make_importer=self._importer,
+            work=ImportWork(self.spool, self._importer),
             turns=self._turns,
             workers=self._pools["import"],
             clock=self._reactor,
@@ -117,13 +122,17 @@ class Appliance:
             workers=spool_workers,
             tell=self.tell,
         )
+        self._delay = DelayService(clock=self._reactor, now=time.monotonic)
         self._services = MultiService()
         for service in (
+            self._delay,
             self.importing,
             Housekeeping(
                 spool=self.spool,
-                age_days=lambda: self.current().retention.unfinished_uploads_days,
+                ages=lambda: self.current().retention,
                 workers=spool_workers,
+                keepers=self._pools["keep"],
+                open_store=lambda: open_store(self.current().database_url),
                 clock=self._reactor,
                 tell=self.tell,
             ),
@@ -225,23 +234,34 @@ class Appliance:
 
     # Parts.
 
-    def _try_store(self, url: str) -> Store | None:
+    def _try_store(self) -> Store | None:
         """The database, if it answers now; a daemon starts without it and accepts files all the same."""
         try:
-            return open_store(url)
+            return self._open_store()
         except StoreAway:
             return None
 
     def _store_opened(self) -> Store:
         first, self._first_store = self._first_store, None
-        return first if first is not None else open_store(self.current().database_url)
+        store = first if first is not None else self._open_store()
+        self._history.mend(store, self._plan_now, OUTCOMES_MENDED)
+        return store
+
+    def _open_store(self) -> Store:
+        """The database; a number by which it knows a delivery is not given to another one from now on."""
+        store = open_store(self.current().database_url)
+        try:
+            self.spool.sequence.recover(store.last_registered())
+        except BaseException:
+            store.close()
+            raise
+        return store
 
     def _importer(self, store: Store, stopping: Callable[[], bool]) -> Importer:
-        def plan(envelope: Envelope) -> Plan:
-            return plan_for(envelope, self.current().customer(envelope.customer))
+        return Importer(self.spool, store, self._plan_now, history=self._history, stopping=stopping)
 
-        history = History(self.spool.outcomes)
-        return Importer(self.spool, store, plan, history=history, stopping=stopping)
+    def _plan_now(self, envelope: Envelope) -> Plan:
+        return plan_for(envelope, self.current().customer(envelope.customer))
 
     def _contexts(self, settings: Settings) -> TlsContexts:
         return load_or_make_tls(settings, settings.state_directory / "keys", self.tell)
@@ -259,7 +279,7 @@ class Appliance:
 
     async def _status(self, request: Mapping[str, Any]) -> dict[str, Any]:
         settings = self.current()
-        counts, last = await self._ask_store()
+        counts, last = await self.importing.overview() or (None, [])
         return status_shape(
             version=dorimportd.__version__,
             pid=os.getpid(),
@@ -268,27 +288,17 @@ class Appliance:
             hostname=settings.hostname,
             mail_domain=settings.mail_domain,
             host_keys=fingerprints(self._host_keys),
-            database=url_shown(settings.database_url),
-            database_state=self.importing.store_state,
+            database=database_shape(self.importing.store_status, url_shown(settings.database_url)),
             spool=str(self.spool.layout.root),
             free_bytes=await self._pools["spool"].run(free_bytes, self.spool.layout.root),
             free_floor_bytes=settings.limits.free_space,
             sessions=self.sessions.count(),
             waiting=self.importing.waiting,
             importing=self.importing.importing,
+            event_loop=self._delay.delay().shape,
             counts=counts,
             last=[delivery_shape(each.delivery, each.outcome) for each in last],
         )
-
-    async def _ask_store(self) -> tuple[Mapping[State, int] | None, Iterable[DeliveryRow]]:
-        """What the database says; None and nothing while it is away."""
-        store = self.importing.store
-        if store is None:
-            return None, []
-        try:
-            return await self._pools["import"].run(ask, store)
-        except StoreAway:
-            return None, []
 
     async def _reload_asked(self, request: Mapping[str, Any]) -> dict[str, Any]:
         mistakes = await self.reload()
@@ -326,12 +336,18 @@ def open_spool(settings: Settings) -> Spool:
     return Spool(settings.state_directory / "spool", room=room_of(settings))
 
 
+def database_shape(status: StoreStatus, url: str) -> dict[str, Any]:
+    """The database, for `status`."""
+    return {
+        "url": url,
+        "state": status.state,
+        "reason": status.reason,
+        "since": status.since and iso(status.since),
+        "next_try_seconds": status.next_try_seconds,
+    }
+
+
 def free_bytes(path: Path) -> int:
     """What is free on the disk of *path*, for one who is not root."""
     free = os.statvfs(path)
     return free.f_bavail * free.f_frsize
-
-
-def ask(store: Store) -> tuple[Mapping[State, int], Iterable[DeliveryRow]]:
-    """On a worker thread: deliveries by state, and the last ones."""
-    return store.queue(), store.deliveries(limit=LAST_DELIVERIES)

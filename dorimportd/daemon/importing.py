@@ -7,16 +7,19 @@ the same, and imports go on by themselves when it is back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable, Iterator
-from itertools import islice
-from typing import Any, Final, TypeVar
+import time
+from collections.abc import Callable, Coroutine
+from threading import Event as Signal
+from typing import Any, Final
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
+from dorimportd.daemon.absence import Absence, Inquiry, StoreStatus
 from dorimportd.daemon.journal import fault
+from dorimportd.daemon.work import MOST_TRIES, Found, ImportWork
 from dorimportd.errors import Interrupted, NotAccepted, NotWaiting, StoreAway, StoreUnusable
 from dorimportd.events import (
     DeliveryAccepted,
@@ -25,6 +28,8 @@ from dorimportd.events import (
     DeliveryImported,
     EnvelopeUnreadable,
     Event,
+    ImportDeadly,
+    ImportDied,
     ImportFailed,
     ImportGivenUp,
     SpoolUnreadable,
@@ -33,31 +38,27 @@ from dorimportd.events import (
     Tell,
     TransactionsAbsent,
 )
-from dorimportd.pipeline.asked import ask_store_again, was_asked_for
-from dorimportd.pipeline.importer import Importer
-from dorimportd.pipeline.turns import Turn, Turns, pause
+from dorimportd.instants import reach
+from dorimportd.pipeline.turns import Courtesy, Turn, Turns, pause
 from dorimportd.receive.workers import Workers
-from dorimportd.spool.spool import Spool
+from dorimportd.store.deliveries import DeliveryRow
 from dorimportd.store.store import Store
-from dorimportd.words import Channel, Delivery, Outcome, State
+from dorimportd.words import Delivery, Outcome, State
 
-MOST_TRIES: Final = 5  # of a delivery that fails by a fault of ours, before it is held
 LOOK_EVERY: Final = 5.0  # seconds: for what another process accepted while nobody woke us
-REGISTERED_AT_ONCE: Final = 1000  # deliveries in one database transaction
+LAST_DELIVERIES: Final = 10  # of an overview
 TOLD: Final[dict[State, Callable[[Delivery, Outcome], Event]]] = {
     State.IMPORTED: DeliveryImported,
     State.HELD: DeliveryHeld,
     State.DUPLICATE: DeliveryDuplicate,
 }
 
-T = TypeVar("T")
+Overview = tuple[dict[State, int], list[DeliveryRow]]
 
 
-def batched(numbers: Iterable[T], size: int) -> Iterator[list[T]]:
-    """*numbers* in lists of *size*, the last one shorter."""
-    rest = iter(numbers)
-    while some := list(islice(rest, size)):
-        yield some
+def overview(store: Store) -> Overview:
+    """On a worker thread: how many deliveries are in each state, and the last ones."""
+    return store.queue(), store.deliveries(limit=LAST_DELIVERIES)
 
 
 class ImportService(Service):
@@ -69,39 +70,37 @@ class ImportService(Service):
     def __init__(
         self,
         *,
-        spool: Spool,
         open_store: Callable[[], Store],
-        make_importer: Callable[[Store, Callable[[], bool]], Importer],
+        work: ImportWork,
         turns: Turns,
         workers: Workers,
         clock: IReactorTime,
         tell: Tell,
     ) -> None:
-        self._spool = spool
         self._open_store = open_store
-        self._make_importer = make_importer
+        self._work = work
         self._turns = turns
         self._workers = workers
         self._clock = clock
         self._tell = tell
-        self._importer: Importer | None = None
+        self._clear = Signal()  # set while no small delivery is there that large ones give way to
+        self._clear.set()
         self._store: Store | None = None
-        self._away = 0  # failures in a row to use the database; 0 again when something was done with it
+        self._absence = Absence(clock)  # of the database
         self._paused = False  # nothing begins until the next look
         self._look_at_all = True
         self._looking = False
         self._look_again = False
         self._timer: IDelayedCall | None = None
         self._imports: set[Deferred[None]] = set()
+        self._inquiry: Inquiry[Overview] = Inquiry(clock)
 
     # What others may ask.
 
     @property
-    def store_state(self) -> str:
-        """For people: ok, opening or away."""
-        if self._away:
-            return "away"
-        return "ok" if self._store is not None else "opening"
+    def store_status(self) -> StoreStatus:
+        """The database, as people are told of it."""
+        return self._absence.status(opened=self._store is not None)
 
     @property
     def waiting(self) -> int:
@@ -116,12 +115,20 @@ class ImportService(Service):
         """The database, once it was opened."""
         return self._store
 
+    async def overview(self) -> Overview | None:
+        """What the database says of the deliveries; None while it is away or says nothing."""
+        store = self._store
+        if store is None or self._absence.failures:
+            return None
+        return await self._inquiry.ask(lambda: self._workers.run(overview, store))
+
     def wake(self, *, retried: bool = False) -> None:
         """There is something new: a delivery was accepted, or (*retried*) one is to be imported again."""
         self._look_at_all = self._look_at_all or retried
         if self._looking:
             self._look_again = True
         elif self.running and not self._paused:
+            self._clear.clear()  # whoever has accepted it wants it registered
             self._spawn(self._look())
 
     # The service.
@@ -133,6 +140,7 @@ class ImportService(Service):
     def stopService(self) -> Deferred[None]:
         """Fires when no import runs any more; each was stopped between two of its steps."""
         super().stopService()
+        self._clear.set()
         self._cancel_timer()
 
         async def ended() -> None:
@@ -148,14 +156,14 @@ class ImportService(Service):
     async def _look(self) -> None:
         self._looking = True
         self._cancel_timer()
-        wait = LOOK_EVERY
+        wait, failures = LOOK_EVERY, self._absence.failures
         try:
             for turn in await self._found():
                 self._turns.add(turn)
-            self._paused = False
-            self._begin_imports()
-            if not self._turns.running:
-                self._store_is_back()
+            if self._absence.failures > failures:  # an import met it meanwhile, and waits
+                wait = pause(self._absence.failures)
+            else:
+                self._go_on()
         except (StoreAway, StoreUnusable) as error:
             wait = self._store_is_away(error)
         except (NotAccepted, OSError) as error:
@@ -167,47 +175,50 @@ class ImportService(Service):
         finally:
             self._looking = False
         self._look_later(wait)
+        self._let_large_go_on()
+
+    def _go_on(self) -> None:
+        """The database answered a look; whether it can be written to, the first import shows."""
+        self._paused = False
+        self._begin_imports()
+        if not self._turns.running:
+            self._store_is_back()
+
+    async def _opened(self) -> Store:
+        """The database; after it was away what is at its URL now, which may be another one."""
+        if self._store is not None and self._absence.failures and not self._store_in_use:
+            await self._workers.run(self._store.let_go)
+            self._store = None
+        if self._store is None:
+            self._store = await self._workers.run(self._open_store)
+            self._look_at_all = True
+        return self._store
+
+    @property
+    def _store_in_use(self) -> bool:
+        return self._turns.running > 0 or self._inquiry.running
 
     async def _found(self) -> list[Turn]:
         """The deliveries that are new, or with the first look all that wait in the store."""
-        if self._store is None:
-            self._store = await self._workers.run(self._open_store)
-            self._importer = self._make_importer(self._store, lambda: not self.running)
-            self._look_at_all = True
+        store = await self._opened()
         whole, self._look_at_all = self._look_at_all, False
         try:
-            turns, local, unreadable = await self._workers.run(self._register, self._store, whole)
+            found = await self._workers.run(self._work.look, store, whole)
         except Exception:
             self._look_at_all = True
             raise
-        for sequence, reason in unreadable:
+        self._tell_of(found)
+        return found.turns
+
+    def _tell_of(self, found: Found) -> None:
+        for sequence, reason in found.unreadable:
             self._tell(EnvelopeUnreadable(sequence, reason))
-        for delivery in local:
+        for sequence, deaths in found.died:
+            self._tell(ImportDied(sequence, deaths))
+        for sequence, reason in found.deadly:
+            self._tell(ImportDeadly(sequence, reason))
+        for delivery in found.local:
             self._tell(DeliveryAccepted(delivery))
-        return turns
-
-    def _register(
-        self, store: Store, whole: bool
-    ) -> tuple[list[Turn], list[Delivery], list[tuple[int, str]]]:
-        """On a worker thread: enter new deliveries into the store.
-
-        Returns those that wait, those that no door has told of, and those whose envelope is unreadable.
-        """
-        turns, local, unreadable = [], [], []
-        for some in batched(self._spool.sequences(store.last_registered()), REGISTERED_AT_ONCE):
-            new = []
-            for sequence in some:
-                try:
-                    new.append(self._spool.delivery(sequence))
-                except NotAccepted as error:
-                    unreadable.append((sequence, str(error)))
-            store.register(new)
-            local += [each for each in new if each.envelope.channel is Channel.LOCAL and not whole]
-            turns += [Turn(each.sequence, each.envelope.customer, each.envelope.size) for each in new]
-        if whole:
-            ask_store_again(self._spool.outcomes, store)
-            turns = [Turn(each.sequence, each.customer, each.size) for each in store.waiting()]
-        return turns, local, unreadable
 
     def _look_later(self, wait: float) -> None:
         if not self.running:
@@ -230,26 +241,44 @@ class ImportService(Service):
     def _store_is_away(self, error: StoreAway | StoreUnusable) -> float:
         """Tell it once for each pause; the seconds to wait, more each time."""
         self._paused = True
-        self._away += 1
-        wait = pause(self._away)
+        wait = self._absence.failed(str(error))
         self._tell(StoreLost(str(error), wait))
         return wait
 
     def _store_is_back(self) -> None:
-        if self._away:
-            self._away = 0
+        if self._absence.end():
             self._tell(StoreBack())
 
     # Importing.
 
     def _begin_imports(self) -> None:
+        self._let_large_go_on()
         while self.running and not self._paused and (turn := self._turns.next()) is not None:
             self._spawn(self._import(turn))
 
+    def _let_large_go_on(self) -> None:
+        """Unless there are small ones, or there may be."""
+        if self._turns.small or self._looking:
+            self._clear.clear()
+        else:
+            self._clear.set()
+
+    def _stopping(self, turn: Turn) -> Callable[[], bool]:
+        """What the import of *turn* asks on its thread between two steps; a large one gives way first."""
+        courtesy = Courtesy(self._clear.wait, time.monotonic)
+
+        def stopping() -> bool:
+            if turn.large:
+                courtesy.give_way()
+            return not self.running
+
+        return stopping
+
     async def _import(self, turn: Turn) -> None:
-        assert self._importer is not None
+        assert self._store is not None
+        stopping = self._stopping(turn)
         try:
-            delivery, outcome = await self._workers.run(self._importer.import_delivery, turn.sequence)
+            delivery, outcome = await self._workers.run(self._work.attempt, self._store, turn, stopping)
         except (Interrupted, NotWaiting):
             self._turns.done(turn.sequence)
             self._begin_imports()
@@ -266,11 +295,12 @@ class ImportService(Service):
         self._turns.done(turn.sequence)
         self._store_is_back()
         self._tell(TOLD[outcome.state](delivery, outcome))
+        reach("import.done", delivery.envelope.name)
         if outcome.absent.count:
             self._tell(TransactionsAbsent(delivery, outcome))
         self._begin_imports()
         if outcome.state is State.HELD:
-            asked = await self._workers.run(was_asked_for, self._spool.outcomes, turn.sequence)
+            asked = await self._workers.run(self._work.was_asked_for, turn.sequence)
             self._look_at_all = self._look_at_all or asked
 
     def _wait_for_store(self, error: StoreAway | StoreUnusable) -> None:
@@ -283,9 +313,10 @@ class ImportService(Service):
         """Count the try; try again later, or hold the delivery when it was tried often enough."""
         if not isinstance(error, NotAccepted):
             self._tell(fault(f"the import of delivery {turn.sequence}", error))
-        reason = f"{type(error).__name__}: {error}"
+        assert self._store is not None
+        reason = f"{type(error).__name__}: {error}".removesuffix(": ")
         try:
-            tries = await self._workers.run(self._count_try, turn.sequence, reason)
+            tries = await self._workers.run(self._work.count_try, self._store, turn.sequence, reason)
         except (StoreAway, StoreUnusable) as away:
             self._turns.done(turn.sequence)
             self._look_at_all = True
@@ -309,17 +340,6 @@ class ImportService(Service):
             self._turns.rest(turn.sequence)
             self._clock.callLater(wait, self._try_again, turn)
         self._begin_imports()
-
-    def _count_try(self, sequence: int, reason: str) -> int:
-        """On a worker thread: how often it was tried, this time with it."""
-        assert self._store is not None and self._importer is not None
-        self._store.set_state(sequence, State.FAILED, reason)
-        row = self._store.delivery(sequence)
-        assert row is not None
-        if row.tries >= MOST_TRIES:
-            reason = f"Importing it failed {row.tries} times, by a fault of dorimportd: {reason}"
-            self._importer.hold(sequence, reason)
-        return row.tries
 
     def _try_again(self, turn: Turn) -> None:
         self._turns.wake(turn.sequence)

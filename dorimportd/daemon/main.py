@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import dorimportd
+from dorimportd import instants
 from dorimportd.config.read import read_settings
 from dorimportd.config.settings import BadConfig
 from dorimportd.daemon.journal import Journal, take_over_twisted_log
 from dorimportd.daemon.supervise import Supervisor
 from dorimportd.errors import CertificateUnusable, HostKeyUnusable, SpoolInUse, SpoolUnusable, StoreUnusable
-from dorimportd.events import Tell
+from dorimportd.events import FaultsArmed, Tell
 from dorimportd.report.lines import complain, is_journal
 
 if TYPE_CHECKING:
@@ -73,6 +74,10 @@ def run(config: Path, *, tell: Tell | None = None, ready: Callable[[Appliance], 
     """
     journal = Journal(sys.stderr, prefixes=is_journal(sys.stderr))
     take_over_twisted_log(journal)
+    if instants.MISTAKE is not None:
+        return refuse(instants.MISTAKE, BAD_CONFIG)
+    if instants.FAULTS:
+        journal.tell(FaultsArmed(instants.VARIABLE, os.environ[instants.VARIABLE]))
     try:
         settings = read_settings(config)
     except BadConfig as error:
@@ -83,6 +88,10 @@ def run(config: Path, *, tell: Tell | None = None, ready: Callable[[Appliance], 
     if os.geteuid() == 0 and folder.exists() and folder.stat().st_uid != 0:
         # What root makes there, the unit's user could not use.
         return refuse(f"{folder} is not root's; run it as its owner, or `systemctl start dorimportd`", FAILED)
+
+    from dorimportd.daemon.mended import install_reactor
+
+    install_reactor()  # before any module of Twisted's takes its own
 
     from twisted.internet import reactor
 

@@ -6,6 +6,7 @@ sentence for it says more.
 
 from __future__ import annotations
 
+import errno
 import gzip
 import struct
 import zipfile
@@ -26,11 +27,45 @@ ALWAYS_FINE: Final = 16 << 20
 ZIP_END: Final = struct.Struct("<4s6xH10x")  # the end of the central directory, up to its comment
 ZIP_TAIL: Final = ZIP_END.size + 65_535
 MOST_PARTS: Final = 1_000  # of an archive that is looked into at all
+MOST_AT_ONCE: Final = (
+    4 << 20
+)  # bytes; the list of an archive's parts is read at once, and says itself how long it is
+# Others, which no till writes, take as much memory as the archive asks for.
+WAYS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
+PACKED_UNUSUALLY: Final = "The ZIP archive is damaged, or packed in an unusual way; send it again."
 
 # What a Mac puts beside the file.
 NOT_MEANT: Final = ("__MACOSX/", ".DS_Store")
 
-DAMAGED: Final = (gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError)
+DAMAGED: Final = (
+    *(gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError),
+    # What zipfile stumbles over where an archive gives wrong places and lengths.
+    *(ValueError, OverflowError, struct.error),
+)
+
+
+class Sparing:
+    """A file of which nobody reads very much at once, and no place outside of it.  Raises BadZipFile."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.tell = stream.tell
+        self.seekable = stream.seekable
+
+    def read(self, size: int = -1, /) -> bytes:
+        taken = self._stream.read(size if 0 <= size <= MOST_AT_ONCE else MOST_AT_ONCE + 1)
+        if len(taken) > MOST_AT_ONCE:
+            raise zipfile.BadZipFile("too much at once")
+        return taken
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        try:
+            return self._stream.seek(offset, whence)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            raise zipfile.BadZipFile(f"no such place: {offset}") from error
 
 
 class Unpacked:
@@ -77,7 +112,7 @@ def from_archive(stream: BinaryIO) -> Readable:
     size = stream.seek(0, 2)
     refuse_many(stream, size)
     try:
-        archive = zipfile.ZipFile(stream)
+        archive = zipfile.ZipFile(cast(IO[bytes], Sparing(stream)))
     except DAMAGED as error:
         raise HoldFile("The ZIP archive is damaged or cut off; send it again.") from error
     names = archive.namelist()
@@ -88,10 +123,12 @@ def from_archive(stream: BinaryIO) -> Readable:
         raise HoldFile(f"The ZIP archive holds {len(meant)} files; send one in an archive.")
     if meant[0].flag_bits & 1:
         raise HoldFile("The ZIP archive is locked by a password; send it without.")
+    if meant[0].compress_type not in WAYS:
+        raise HoldFile(PACKED_UNUSUALLY)
     try:
         return Unpacked(archive.open(meant[0]), size)
     except DAMAGED as error:
-        raise HoldFile("The ZIP archive is damaged, or packed in an unusual way; send it again.") from error
+        raise HoldFile(PACKED_UNUSUALLY) from error
 
 
 def is_beside(name: str) -> bool:

@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Final, NamedTuple
 
-from dorimportd.spool.durable import make_folder, replace, sync_folder
+from dorimportd.spool.durable import make_folders, replace, sync_folder
 
 DATABASE: Final = "database/dorimportd.db"
 MARK: Final = "backup"
@@ -95,6 +95,10 @@ class BackupWriter:
         """Say that *name*, which is there, belongs to the backup."""
         self._manifest.write(f"{digest}  {name}\n")
 
+    def drop(self, name: str) -> None:
+        """Have *name* no longer, if an earlier backup had it."""
+        (self.folder / name).unlink(missing_ok=True)
+
     def finish(self) -> None:
         """Make it a backup.  Raises OSError."""
         self._manifest.flush()
@@ -135,13 +139,6 @@ def copied(source: Path, target: Path, mode: int) -> str:
 def digest_of(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, hashlib.sha256).hexdigest()
-
-
-def make_folders(folder: Path) -> None:
-    """Make *folder* and those above it where they are missing; on return they are on the disk."""
-    if not folder.is_dir():
-        make_folders(folder.parent)
-        make_folder(folder)
 
 
 def entries(folder: Path) -> Iterator[Entry]:

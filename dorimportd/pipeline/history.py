@@ -5,6 +5,7 @@ What the importer decided is written here before the store has it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from functools import lru_cache
 from typing import Final
@@ -15,9 +16,10 @@ from dorimportd.parse.format import Format, parse_format
 from dorimportd.parse.written import written
 from dorimportd.pipeline.importer import Plan
 from dorimportd.spool.outcomes import NO_PAST, Outcomes, Past, Reading
+from dorimportd.store.deliveries import DeliveryRow
 from dorimportd.store.store import Store
 from dorimportd.toml import BadToml
-from dorimportd.words import State
+from dorimportd.words import Envelope, State
 
 FORMATS_KEPT: Final = 64  # in memory, parsed
 
@@ -41,12 +43,10 @@ class History:
 
     def imported(self, sequence: int, plan: Plan, *, released: bool) -> None:
         """Say that a delivery goes into the table by *plan*.  Raises StoreAway."""
-        received = plan.defaults.received
-        day = None if received is None else received.isoformat()
-        reading = Reading(plan.tag, plan.defaults.timezone, plan.defaults.currency, day, released)
         try:
             self._outcomes.keep_format(digest_of(plan.tag), written(plan.format))
-            self._outcomes.put(sequence, (self.past(sequence) or NO_PAST).read(reading))
+            earlier = self.past(sequence) or NO_PAST
+            self._outcomes.put(sequence, earlier.read(reading_by(plan.tag, plan.defaults, released)))
         except NotAccepted as refusal:
             raise not_written(sequence, refusal) from refusal
 
@@ -57,6 +57,40 @@ class History:
             self._outcomes.put(sequence, Past(State.HELD, reason, earlier))
         except NotAccepted as refusal:
             raise not_written(sequence, refusal) from refusal
+
+    def mend(self, store: Store, plan_now: Callable[[Envelope], Plan], newest: int) -> int:
+        """Write anew, of the *newest* deliveries in *store*, the outcomes that a power cut took; how many.
+
+        The store has said by which format each was read.  Time zone and currency are those of the customer
+        by *plan_now*, which may raise HoldFile; then nothing is written, as where the format was not kept.
+        Raises StoreAway.
+        """
+        return sum(self._mended(row, plan_now) for row in store.deliveries(limit=newest))
+
+    def _mended(self, row: DeliveryRow, plan_now: Callable[[Envelope], Plan]) -> bool:
+        try:
+            begun = row.outcome.state.final or row.windows > 0
+            if not begun or self.past(row.sequence) is not None:
+                return False
+            past = self._told_by(row, plan_now)
+            if past is not None:
+                self._outcomes.put(row.sequence, past)
+        except NotAccepted as refusal:
+            raise not_written(row.sequence, refusal) from refusal
+        return past is not None
+
+    def _told_by(self, row: DeliveryRow, plan_now: Callable[[Envelope], Plan]) -> Past | None:
+        """What the store knows of it; None where the text of its format was never kept."""
+        outcome = row.outcome
+        if outcome.state is State.HELD:
+            return Past(State.HELD, outcome.reason)
+        if outcome.format is None or self._outcomes.format(digest_of(outcome.format)) is None:
+            return None
+        try:
+            defaults = plan_now(row.delivery.envelope).defaults
+        except HoldFile:
+            return None
+        return NO_PAST.read(reading_by(outcome.format, defaults, row.released))
 
     def _read_format(self, tag: str) -> Format:
         text = self._outcomes.format(digest_of(tag))
@@ -93,6 +127,12 @@ class Recalled(History):
 
     def held(self, sequence: int, reason: str) -> None:
         """Nothing."""
+
+
+def reading_by(tag: str, defaults: Defaults, released: bool) -> Reading:
+    """What is kept of a reading by the format *tag*."""
+    day = None if defaults.received is None else defaults.received.isoformat()
+    return Reading(tag, defaults.timezone, defaults.currency, day, released)
 
 
 def digest_of(tag: str) -> str:

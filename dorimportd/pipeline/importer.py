@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from dorimportd.errors import HoldFile, Interrupted, NotWaiting
+from dorimportd.instants import reach
 from dorimportd.parse.batch import Defaults
 from dorimportd.parse.format import Format
 from dorimportd.parse.read import read
@@ -78,6 +80,9 @@ class Importer:
         if row is None or row.outcome.state.final:
             raise NotWaiting
         delivery = self._spool.delivery(sequence)
+        reach("import.begun", delivery.envelope.name)
+        if (moment := self._spool.removed_at(sequence)) is not None:
+            return delivery, self._hold_removed(sequence, moment)
         past = None if self._history is None else self._history.past(sequence)
         if self._history is not None and past is not None and past.state.final:
             return delivery, self._import_as_before(delivery, past, self._history)
@@ -94,6 +99,12 @@ class Importer:
         """
         if self._history is not None:
             self._history.held(sequence, reason)
+        self._store.set_state(sequence, State.HELD, reason)
+        return Outcome(State.HELD, reason=reason)
+
+    def _hold_removed(self, sequence: int, moment: datetime) -> Outcome:
+        """Its bytes are not there to be read into this store; what was decided of it stays in the spool."""
+        reason = f"Its bytes were removed on {moment.date()}, so that it cannot be imported again."
         self._store.set_state(sequence, State.HELD, reason)
         return Outcome(State.HELD, reason=reason)
 
@@ -146,8 +157,10 @@ class Importer:
                         shelf.put(each)
                         each.clear()
                 only = None
+            reach("import.read", envelope.name)
             judged = released or not anew or run.resume_at > 0  # before the first row of it was written
             run.sample = self._compared(delivery, plan, sampler, judged=judged)
+            reach("import.judged", envelope.name)
         except HoldFile as reason:
             if self._history is not None and anew:
                 self._history.held(delivery.sequence, str(reason))
@@ -187,6 +200,7 @@ class Importer:
         with self._spool.open_delivery(delivery.sequence) as stream:
             name = delivery.envelope.name
             for batch in read(stream, plan.format, plan.defaults, name, released=released):
+                reach("import.reading", name)
                 if self._stopping():
                     raise Interrupted
                 if not window.has_room_for(batch):

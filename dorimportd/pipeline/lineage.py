@@ -58,11 +58,21 @@ class Lineage:
     def said_by(self, delivery: Delivery) -> Iterator[Said]:
         """All that one delivery said, what counts most first.
 
+        Of one whose bytes were removed that is only what the store has of it.
         Raises HoldFile, NoSuchFile or SpoolFailing when it cannot be read any more.
         """
+        if self._spool.removed_at(delivery.sequence) is not None:
+            yield from self._kept(delivery)
+            return
         for reading in reversed(self._readings(delivery)):
             found = [Said(delivery, reading.plan.tag, each) for each in self._read(delivery, reading)]
             yield from sorted(found, key=attrgetter("transaction.line"), reverse=True)
+
+    def _kept(self, delivery: Delivery) -> Iterator[Said]:
+        told = self._store.told_of(delivery.envelope.customer, self._transaction_id)
+        row = self._store.delivery(delivery.sequence)
+        if told is not None and row is not None and told.delivery == delivery.sequence:
+            yield Said(delivery, row.outcome.format or "", told.transaction)
 
     def _readings(self, delivery: Delivery) -> list[Reading]:
         past = self._history.past(delivery.sequence)

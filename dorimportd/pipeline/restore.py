@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from dorimportd.errors import NotAccepted
-from dorimportd.pipeline.backup import DATABASE, BadBackup, Entry, copied, digest_of, entries, make_folders
-from dorimportd.spool.durable import sync_folder
+from dorimportd.pipeline.backup import DATABASE, BadBackup, Entry, copied, digest_of, entries
+from dorimportd.spool.durable import make_folders, sync_folder
 from dorimportd.spool.spool import Spool
 from dorimportd.spool.upload import Room
-from dorimportd.words import Delivery
 
 BESIDE: Final = "restore-unfinished"
 PRIVATE: Final = 0o600
@@ -72,19 +70,8 @@ def put(folder: Path, entry: Entry, target: Path) -> None:
 def show_all(root: Path) -> int:
     """Make what customers see; the number of deliveries."""
     spool = Spool(root, room=Room(0, 0))
-    count = 0
-
-    def readable() -> Iterator[Delivery]:
-        nonlocal count
-        for sequence in spool.sequences():
-            count += 1
-            try:
-                yield spool.delivery(sequence)
-            except NotAccepted:  # whoever imports tells of it
-                continue
-
-    spool.roots.put_all(readable())
-    return count
+    spool.roots.put_all(spool.shown())
+    return sum(1 for _ in spool.sequences())
 
 
 def give(state: Path, paths: list[Path]) -> None:

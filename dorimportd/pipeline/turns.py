@@ -1,26 +1,44 @@
-"""Whose turn it is: which delivery is imported next.  Pure: no clock, no thread, no disk.
+"""Whose turn it is: which delivery is imported next.  Pure: no thread, no disk; time is an argument.
 
 A customer's deliveries are imported one at a time, in the order of their sequence.  Among customers the
 one that waited longest since its last turn goes first, so that nobody's thousand files delay another's
-one.  Large deliveries never take the last worker, so that a small one always finds a free one.
+one.  Large deliveries never take the last worker, so that a small one always finds a free one.  And they
+give way: threads of one process share one interpreter, and databases have few writers, so that a small one
+would else take ten times as long beside a large one.
+
+A delivery at which the process died before comes after all others of its customer, and never together with
+another such one; those with fewer deaths come first.  So those that only happened to be there are cleared.
 """
 
 from __future__ import annotations
 
 import heapq
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 LARGE: Final = 8 << 20  # bytes: more than a second or two of work
+COURTESY: Final = 4  # times as long as it has worked a large import waits for small ones, and no longer
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Turn:
     """A delivery that waits."""
 
     sequence: int
     customer: str
     size: int  # bytes
+    deaths: int = 0  # of the process, while it imported this
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """By this the deliveries of one customer are sorted."""
+        return self.deaths, self.sequence
+
+    @property
+    def large(self) -> bool:
+        """Whether it takes more than a second or two."""
+        return self.size >= LARGE
 
 
 class Turns:
@@ -28,12 +46,13 @@ class Turns:
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
-        self._waiting: dict[str, list[Turn]] = {}  # customer -> heap by sequence
+        self._waiting: dict[str, list[tuple[tuple[int, int], Turn]]] = {}  # customer -> heap
         self._known: set[int] = set()
         self._running: dict[int, Turn] = {}
         self._resting: dict[int, Turn] = {}  # failed ones, until they are tried again
         self._last_turn: dict[str, int] = {}  # customer -> number of its last turn
         self._turns = 0
+        self._small = 0  # of those that wait or run
 
     def add(self, turn: Turn) -> None:
         """*turn* waits from now on; one that waits or runs already is not added again."""
@@ -45,29 +64,46 @@ class Turns:
         """The delivery to import now, which runs until `done`; None when none may begin."""
         if len(self._running) >= self.workers:
             return None
-        busy = {turn.customer for turn in self._running.values()}
-        large = sum(turn.size >= LARGE for turn in self._running.values())
         for customer in sorted(self._waiting, key=lambda each: self._last_turn.get(each, 0)):
-            turn = self._waiting[customer][0]
-            if customer not in busy and (turn.size < LARGE or large < max(1, self.workers - 1)):
+            _, turn = self._waiting[customer][0]
+            if self._may_begin(turn):
                 return self._begin(turn)
         return None
 
+    def _may_begin(self, turn: Turn) -> bool:
+        running = self._running.values()
+        if any(each.customer == turn.customer for each in running):
+            return False
+        if turn.deaths and (any(each.deaths for each in running) or self._fewest_deaths() < turn.deaths):
+            return False
+        return not turn.large or sum(each.large for each in running) < max(1, self.workers - 1)
+
+    def _fewest_deaths(self) -> int:
+        """Of those that come next for their customer and have any."""
+        return min(turn.deaths for (_, turn), *_ in self._waiting.values() if turn.deaths)
+
     def done(self, sequence: int) -> None:
         """The import of *sequence* has ended, well or not."""
-        del self._running[sequence]
+        self._small -= not self._running.pop(sequence).large
         self._known.discard(sequence)
 
     def rest(self, sequence: int) -> None:
         """The import of *sequence* failed; until `wake` it neither waits nor takes a worker."""
-        self._resting[sequence] = self._running.pop(sequence)
+        turn = self._resting[sequence] = self._running.pop(sequence)
+        self._small -= not turn.large
 
     def wake(self, sequence: int) -> None:
         """A resting delivery waits for its turn again."""
         self._wait(self._resting.pop(sequence))
 
     def _wait(self, turn: Turn) -> None:
-        heapq.heappush(self._waiting.setdefault(turn.customer, []), turn)
+        self._small += not turn.large
+        heapq.heappush(self._waiting.setdefault(turn.customer, []), (turn.order, turn))
+
+    @property
+    def small(self) -> bool:
+        """Whether one that is not large waits or is being imported."""
+        return self._small > 0
 
     @property
     def waiting(self) -> int:
@@ -91,3 +127,21 @@ class Turns:
 def pause(attempts: int, *, first: float = 1.0, longest: float = 60.0) -> float:
     """How many seconds to wait after *attempts* failures in a row: growing, up to *longest*."""
     return min(longest, first * 2.0 ** min(max(0, attempts - 1), 30))
+
+
+class Courtesy:
+    """How a large import gives way to small ones between its steps, by *now* in seconds.
+
+    *wait* waits until no small one is there, up to so many seconds; those are a few times what the step
+    before took, so that the large one gets its share however many small ones come.
+    """
+
+    def __init__(self, wait: Callable[[float], object], now: Callable[[], float]) -> None:
+        self._wait = wait
+        self._now = now
+        self._since = now()
+
+    def give_way(self) -> None:
+        """Call it between two steps."""
+        self._wait(COURTESY * (self._now() - self._since))
+        self._since = self._now()

@@ -170,7 +170,8 @@ class CustomerAvatar:
 
     def _from(self, upload: Upload, sequence: int, size: int) -> Upload:
         try:
-            upload.begin_with(self._spool.layout.delivery(sequence) / "data", size)
+            with self._spool.open_delivery(sequence) as earlier:
+                upload.begin_with(earlier, size)
         except NotAccepted:
             self._spool.drop(upload)
             raise

@@ -9,8 +9,10 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-# A spreadsheet runs what begins like this; a number with a sign is none of it.
-FORMULA: Final = re.compile(r"[\t\r\n]|\s*(?:[=@]|[+-](?!\d[\d.,]*\s*\Z))")
+# A spreadsheet runs what begins like this, some also in the wide signs; a number with a sign is none of it.
+FORMULA: Final = re.compile(r"[\t\r\n]|\s*(?:[=@＝＠＋－]|[+-](?!\d[\d.,]*\s*\Z))")
+# Where a comma is the decimal mark, one that opens the file by a click makes cells of what semicolons part.
+BEHIND_SEMICOLON: Final = re.compile(r";(?=\s*[=@+\-＝＠＋－])")
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, right: Iterable[str] = ()) -> str:
@@ -69,5 +71,6 @@ def csv_line(cells: Sequence[object]) -> str:
 
 
 def harmless(cell: str) -> str:
-    """*cell* with an apostrophe in front if a spreadsheet would take it for a formula."""
-    return f"'{cell}" if FORMULA.match(cell) else cell
+    """*cell* with an apostrophe in front of what a spreadsheet would take for a formula."""
+    text = BEHIND_SEMICOLON.sub(";'", cell) if ";" in cell else cell
+    return f"'{text}" if FORMULA.match(cell) else text

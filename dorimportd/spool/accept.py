@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Final
 
 from dorimportd.errors import SpoolFailing
+from dorimportd.instants import reach
 from dorimportd.spool.durable import make_folder, sync_folder, write_synced
 from dorimportd.spool.layout import Layout
 from dorimportd.spool.outcomes import Past, write_first
@@ -73,18 +74,23 @@ class Sequence:
             fcntl.flock(file, fcntl.LOCK_SH)
             return int(file.read() or b"0")
 
-    def recover(self) -> None:
-        """Make the file where it is missing, and count from what is there.  Raises OSError."""
-        with self._layout.sequence.open("a+b") as file:
+    def recover(self, known: int = 0) -> None:
+        """Make the file where it is missing, and count from what is there, but from *known* at least.
+
+        That is the last number which the store knows: a disk may have lost the delivery, and another one
+        of the same number would be taken for it.  Raises OSError.
+        """
+        handle = os.open(self._layout.sequence, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        with os.fdopen(handle, "r+b", buffering=0) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            file.seek(0)
-            last = max(int(file.read() or b"0"), highest(self._layout))
-        handle = os.open(self._layout.sequence, os.O_WRONLY | os.O_CLOEXEC)
-        try:
+            last = max(counted(file.read()), highest(self._layout), known)
             os.pwrite(handle, b"%0*d" % (DIGITS, last), 0)
             os.fsync(handle)
-        finally:
-            os.close(handle)
+
+
+def counted(text: bytes) -> int:
+    """The number in the file; 0 where a power cut has left none."""
+    return int(text) if text.isdigit() else 0
 
 
 def highest(layout: Layout) -> int:
@@ -115,8 +121,8 @@ def accept(
     (guarantee 1).
 
     Raises Incomplete when bytes are missing, and NoSpace or SpoolFailing when the disk refuses.  If it
-    refuses after the rename, the delivery may exist although nobody was told; the sender's second
-    attempt then has the same digest and changes nothing.
+    refuses after the rename, that is undone; if even this is refused, the delivery exists although nobody
+    was told.  The sender's second attempt then has the same digest and changes nothing.
     """
     upload.check_whole()
     upload.sync()
@@ -132,14 +138,24 @@ def accept(
     )
     try:
         write_synced(upload.folder / "envelope", envelope_text(envelope))
+        reach("accept.envelope_written", name)
         if past is not None:
             write_first(upload.folder, past)
-        sync_folder(upload.folder)
+        upload.sync_names()
+        reach("accept.folder_synced", name)
         with sequence.next() as number:
+            reach("accept.numbered", name)
             target = layout.delivery(number)
             sequence.make(target.parent)
+            reach("accept.parent_made", name)
             upload.folder.rename(target)  # the instant
-            sync_folder(target.parent)
+            try:
+                reach("accept.renamed", name)
+                sync_folder(target.parent)
+                reach("accept.parent_synced", name)
+            except OSError:
+                target.rename(upload.folder)  # nobody has seen it there: the turn is still ours
+                raise
         upload.close()  # not before: until here nobody else may touch the folder
     except OSError as error:
         raise because(error) from error

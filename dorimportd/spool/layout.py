@@ -2,12 +2,19 @@
 
 version                          the layout's number
 lock                             held by the daemon that works here
+retention                        locked by who reads all deliveries, and by who removes some
+boot                             the start of the machine since which a daemon works here
 sequence                         the last sequence taken
 incoming/CUSTOMER/TOKEN/         an upload: data, upload (its note)
-accepted/000000/000000000017/    a delivery: data, upload, envelope, outcome; a thousand to a folder
+accepted/000000/000000000017/    a delivery: data, upload, envelope, outcome; a thousand to a folder;
+                                 when it is old data.gz for data, or only the date: removed
+accepted/000000/retention        how far the retention of that folder is
 formats/DIGEST.toml              each format that ever read a delivery
+importing/000000000017           a delivery that is being imported: how often the process died at it
 roots/CUSTOMER/NAME              what the customer sees under NAME: a link whose text is a delivery
-mail/ab/DIGEST/TOKEN.eml         a message as it came, TOKEN.json its note; DIGEST of its Message-ID
+mail/ab/DIGEST/TOKEN.eml         a message as it came, TOKEN.json its note; DIGEST of its Message-ID;
+                                 when it is old TOKEN.eml.gz
+mail/ab/retention                when that folder was looked at, and which mails in it stay as they are
 mail/alone/DIGEST                a mark: this message came to the archive, and maybe to nobody else
 """
 
@@ -18,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-VERSION: Final = 1
+VERSION: Final = 2
 PER_FOLDER: Final = 1000  # deliveries
 
 
@@ -37,6 +44,14 @@ class Layout:
         return self.root / "lock"
 
     @property
+    def boot(self) -> Path:
+        return self.root / "boot"
+
+    @property
+    def retention(self) -> Path:
+        return self.root / "retention"
+
+    @property
     def sequence(self) -> Path:
         return self.root / "sequence"
 
@@ -51,6 +66,10 @@ class Layout:
     @property
     def formats(self) -> Path:
         return self.root / "formats"
+
+    @property
+    def importing(self) -> Path:
+        return self.root / "importing"
 
     @property
     def roots(self) -> Path:

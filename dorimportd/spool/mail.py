@@ -3,7 +3,7 @@
 A message lies in a folder named by the digest of its Message-ID, so that all copies of one message lie
 together: the one that carried a delivery, and the one that came to the archive address.
 
-    TOKEN.eml    the message, byte for byte
+    TOKEN.eml    the message, byte for byte; TOKEN.eml.gz when it is old
     TOKEN.json   its note: who sent it to whom, and what became of it
 
 A message that came to the archive address has a mark, too, until it is known whether its customers got
@@ -20,11 +20,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import BinaryIO, Final
 
 from dorimportd.errors import SpoolFailing, TooLarge
-from dorimportd.spool.durable import make_folder, replace, sync_folder, write_synced
+from dorimportd.instants import reach
+from dorimportd.spool.bytes import PACKED, open_bytes
+from dorimportd.spool.bytes import remove as remove_bytes
+from dorimportd.spool.durable import make_folder, remove, replace, sync_folder, write_synced
 from dorimportd.spool.layout import Layout, token
 from dorimportd.spool.upload import SPACE_CHECKED_EVERY, Room, because
+
+EML: Final = ".eml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +55,27 @@ class MailNote:
 class KeptMail:
     """A message that is kept, with its note."""
 
-    path: Path  # of the .eml file
+    path: Path  # of the .eml file, under which `open` finds the bytes also when they are compressed
     note: MailNote
+
+    def open(self) -> BinaryIO:
+        """The message as it came.  Raises SpoolFailing."""
+        try:
+            return open_bytes(self.path)
+        except OSError as error:
+            raise because(error) from error
+
+    def remove(self) -> int:
+        """Keep it no longer, durably; how many bytes it had on the disk.  Raises OSError."""
+        size = remove_bytes(self.path)
+        self.path.with_suffix(".json").unlink(missing_ok=True)
+        return size
 
     def settle(self, note: MailNote) -> None:
         """Write what became of it.  Raises SpoolFailing."""
         try:
             replace(self.path.with_suffix(".json"), note_text(note))
+            reach("mail.settled")
         except OSError as error:
             raise because(error) from error
 
@@ -72,6 +92,7 @@ class MailUpload:
         try:
             room.check(layout.incoming)
             self._file = self.path.open("xb", buffering=0)
+            reach("mail.begun")
         except OSError as error:
             raise because(error) from error
 
@@ -84,6 +105,7 @@ class MailUpload:
             view = memoryview(content)
             while view:
                 view = view[self._file.write(view) :]
+            reach("mail.written")
         except OSError as error:
             raise because(error) from error
         self.size += len(content)
@@ -97,26 +119,34 @@ class MailUpload:
     def keep(self, note: MailNote) -> KeptMail:
         """Put the message among those that are kept.
 
-        On return message, note and directory entries are on the disk.  Raises NoSpace or SpoolFailing.
+        On return message, note and directory entries are on the disk.  Raises NoSpace or SpoolFailing, and
+        then it is not there.
         """
         folder = mail_folder(self._layout, note.message_id)
         target = folder / self.path.name
         try:
             os.fsync(self._file.fileno())
+            reach("mail.synced")
             self._file.close()
             make_folder(folder.parent)
             make_folder(folder)
+            reach("mail.folder_made")
             write_synced(target.with_suffix(".json"), note_text(note))
+            reach("mail.note_written")
             self.path.rename(target)
+            reach("mail.renamed")
             sync_folder(folder)
+            reach("mail.folder_synced")
         except OSError as error:
+            remove(target)
+            remove(target.with_suffix(".json"))
             raise because(error) from error
         return KeptMail(target, note)
 
     def drop(self) -> None:
         """Remove what came: the connection was lost before the message ended, or it is too large."""
         self._file.close()
-        self.path.unlink(missing_ok=True)
+        remove(self.path)  # or the next start does
 
 
 def digest_of(message_id: str) -> str:
@@ -141,7 +171,8 @@ def copies(layout: Layout, message_id: str) -> Iterator[KeptMail]:
 
 def copies_in(folder: Path) -> Iterator[KeptMail]:
     """All copies that lie in *folder*, the oldest first.  Raises SpoolFailing."""
-    found = [KeptMail(path, read_note(path.with_suffix(".json"))) for path in folder.glob("*.eml")]
+    paths = {each.with_suffix("") if each.suffix == PACKED else each for each in folder.glob("*.eml*")}
+    found = [KeptMail(path, read_note(path.with_suffix(".json"))) for path in paths if path.suffix == EML]
     yield from sorted(found, key=lambda each: each.note.received_at)
 
 

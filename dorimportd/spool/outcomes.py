@@ -7,9 +7,9 @@ An outcome is written before the store has it, by whoever imports.  So it is nev
 crash came between them, the delivery still waits there, and is read again as is written here.
 A retry is written here first, too; until it is done the outcome says `received`.
 
-Outcomes are not synced one by one: while the database lives they can be read there.  One that a power cut
-took is missing, and the delivery is then read by the format as it is now.  But one of a mail that reached
-only the archive address is there, synced, before the delivery is: it is held from its first moment on.
+The first outcome of a delivery is not synced: one that a power cut took is written again from what the
+database says.  One that replaces another is, since the other would be believed.  But that of a mail that
+reached only the archive address is there, synced, before the delivery is: it is held from the first moment.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from dorimportd.spool.durable import make_folder, replace, write_synced
+from dorimportd.instants import reach
+from dorimportd.spool.bytes import check_kept
+from dorimportd.spool.durable import locked, make_folder, remove, replace, sync_folder, write_synced
 from dorimportd.spool.layout import Layout, token
 from dorimportd.spool.upload import because
 from dorimportd.words import State
@@ -85,21 +87,53 @@ class Outcomes:
         """Write what was done with a delivery, in one step.  Raises NoSpace or SpoolFailing."""
         path = self._path(sequence)
         new = path.with_name(f".{OUTCOME}.{token()}")
+        text = past_text(past)
         try:
-            new.write_text(past_text(past), encoding="utf-8")
+            again = path.exists()
+            if again:
+                write_synced(new, text)
+            else:
+                new.write_text(text, encoding="utf-8")
+            reach("import.outcome_written")
             new.rename(path)
+            reach("import.outcome_kept")
+            if again:
+                sync_folder(path.parent)
         except OSError as error:
-            new.unlink(missing_ok=True)
+            remove(new)
             raise because(error) from error
 
     def ask_again(self, sequence: int) -> None:
         """Have a delivery read by the format as it is now, whatever was done with it.
 
-        Call it before the store waits for it.  Raises NoSpace or SpoolFailing.
+        Call it before the store waits for it.  Its bytes are not removed from then on.  Raises BytesRemoved
+        when they were, NoSpace or SpoolFailing.
         """
+        folder = self._layout.delivery(sequence)
+        try:
+            with locked(folder):
+                check_kept(folder)
+                past = self.past(sequence)
+                if past is not None:
+                    self.put(sequence, Past(State.RECEIVED, None, past.readings))
+        except FileNotFoundError:
+            return  # its folder is gone: whoever reads it tells
+        except OSError as error:
+            raise because(error) from error
+
+    def settled_at(self, sequence: int) -> float | None:
+        """When the outcome of a delivery was written, in seconds; None when there is none yet, or it waits.
+
+        Raises SpoolFailing.
+        """
+        try:
+            written_at = self._path(sequence).stat().st_mtime
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise because(error) from error
         past = self.past(sequence)
-        if past is not None:
-            self.put(sequence, Past(State.RECEIVED, None, past.readings))
+        return written_at if past is not None and past.state.final else None
 
     def unhold(self, sequence: int) -> None:
         """Have a delivery that is not imported read by the format as it is now, also after a power cut.
@@ -140,8 +174,8 @@ class Outcomes:
             path = self._format_path(digest)
             try:
                 make_folder(self._layout.formats)
-                if not path.exists():
-                    replace(path, text)
+                replace(path, text)  # also one that is there: nobody knows whether it was synced
+                reach("import.format_kept")
             except OSError as error:
                 raise because(error) from error
             self._kept.add(digest)

@@ -8,15 +8,22 @@ one; a start makes those that a power cut took.
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from dorimportd.spool.durable import sync_folder
+from dorimportd.instants import reach
+from dorimportd.spool.durable import refuse_link, sync_folder
 from dorimportd.spool.layout import Layout, token
 from dorimportd.words import Delivery
+
+TEXT: Final = re.compile(r"([0-9]{1,18}) ([0-9]{1,19}) ([0-9]{1,11})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,25 +53,50 @@ class Roots:
         there = self.get(envelope.customer, envelope.name)
         if there is not None and there.sequence is not None and there.sequence > delivery.sequence:
             return
+        folder = self._layout.roots / envelope.customer
+        refuse_link(folder)
+        folder.mkdir(mode=0o750, exist_ok=True)
         new = self._layout.roots / f".{token()}"
         new.symlink_to(f"{delivery.sequence} {envelope.size} {int(envelope.received_at.timestamp())}")
-        folder = self._layout.roots / envelope.customer
-        folder.mkdir(mode=0o750, exist_ok=True)
+        reach("roots.linked", envelope.name)
         new.rename(folder / envelope.name)
+        reach("roots.put", envelope.name)
+
+    def drop(self, delivery: Delivery) -> None:
+        """Show *delivery* no more; a newer one of its name stays.  On return that is on the disk.
+
+        Raises OSError.
+        """
+        envelope = delivery.envelope
+        shown = self._layout.roots / envelope.customer / envelope.name
+        taken = self._layout.roots / f".{token()}"
+        there = self.get(envelope.customer, envelope.name)
+        if there is None or there.sequence != delivery.sequence:
+            return
+        with self._lock:
+            shown.rename(taken)
+            now = entry(envelope.name, os.readlink(taken))
+            if now is None or now.sequence != delivery.sequence:
+                with suppress(FileExistsError):  # another process has shown a newer one, or two
+                    os.link(taken, shown, follow_symlinks=False)
+            taken.unlink()
+        sync_folder(shown.parent)
 
     def get(self, customer: str, name: str) -> Entry | None:
-        """The entry *name*, None when there is none."""
+        """The entry *name*, None when there is none, or something that is not of our making."""
         try:
             return entry(name, os.readlink(f"{self._layout.roots}/{customer}/{name}"))
         except FileNotFoundError:
             return None
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # it is there, and no link
+                raise
+            return None
 
     def names(self, customer: str) -> list[str]:
         """The names of all entries of *customer*, in no order."""
-        try:
-            return os.listdir(self._layout.roots / customer)
-        except FileNotFoundError:
-            return []
+        folder = self._layout.roots / customer
+        return os.listdir(folder) if folder.is_dir() and not folder.is_symlink() else []
 
     def sync(self) -> None:
         """On return all that is shown is on the disk.  Raises OSError."""
@@ -83,7 +115,7 @@ class Roots:
         return [self._layout.roots, *(each for each in self._layout.roots.iterdir() if each.is_dir())]
 
 
-def entry(name: str, text: str) -> Entry:
-    """The entry that the link *name* with *text* stands for."""
-    sequence, size, modified_at = text.split()
-    return Entry(name, int(size), int(modified_at), int(sequence))
+def entry(name: str, text: str) -> Entry | None:
+    """The entry that the link *name* with *text* stands for; None when it is a link to something."""
+    match = TEXT.fullmatch(text)
+    return Entry(name, int(match[2]), int(match[3]), int(match[1])) if match else None

@@ -7,8 +7,11 @@ the command line works beside it, since a sequence is taken across processes.
 from __future__ import annotations
 
 import fcntl
+import os
+import shutil
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from heapq import merge
 from itertools import chain, islice
@@ -16,8 +19,12 @@ from pathlib import Path
 from typing import IO, BinaryIO, Final
 
 from dorimportd.errors import Incomplete, NoSuchFile, NotAccepted, SpoolFailing, SpoolInUse, SpoolUnusable
+from dorimportd.instants import reach
 from dorimportd.spool.accept import Sequence, accept, read_envelope
-from dorimportd.spool.durable import make_folder, sync_file
+from dorimportd.spool.attempts import Attempts
+from dorimportd.spool.boot import mend
+from dorimportd.spool.bytes import DATA, check_kept, open_bytes, removed_at
+from dorimportd.spool.durable import make_folder, make_folders, refuse_link, replace, sync_folder, sync_place
 from dorimportd.spool.layout import PER_FOLDER, VERSION, Layout, token
 from dorimportd.spool.mail import KeptMail, MailUpload, copies
 from dorimportd.spool.names import check_name, final_name
@@ -52,6 +59,7 @@ class Spool:
         self.sequence = Sequence(self.layout)
         self.roots = Roots(self.layout)
         self.outcomes = Outcomes(self.layout)
+        self.attempts = Attempts(self.layout)
         self._open: dict[Path, Upload] = {}
         self._lock = threading.Lock()
         self._held: IO[str] | None = None
@@ -64,18 +72,28 @@ class Spool:
     # The house: made once, held by one daemon.
 
     def _make(self) -> None:
-        self.layout.root.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        make_folders(self.layout.root.parent)
         make_folder(self.layout.root)
-        if not self.layout.version.exists():
-            self.layout.version.write_text(f"{VERSION}\n")
-            sync_file(self.layout.version)
+        if self.layout.version.exists():
+            self._check_version()
+        else:
+            replace(self.layout.version, f"{VERSION}\n")
         layout = self.layout
         for folder in (layout.incoming, layout.accepted, layout.roots, layout.mail, layout.alone):
             make_folder(folder)
-        if int(self.layout.version.read_text()) != VERSION:
-            raise SpoolUnusable(f"{self.layout.root} was written by another version of dorimportd")
         if not self.layout.sequence.exists():
             self.sequence.recover()
+
+    def _check_version(self) -> None:
+        """An older one is ours too: what was added since is missing there, and nothing more."""
+        text = self.layout.version.read_text()
+        if not text.strip().isdecimal():
+            raise SpoolUnusable(f"{self.layout.version} holds no number; restore it from a backup.")
+        if int(text) > VERSION:
+            raise SpoolUnusable(
+                f"The spool {self.layout.root} has layout {int(text)}, and this dorimportd knows up to "
+                f"{VERSION}; install the newer dorimportd again, or restore a backup."
+            )
 
     def hold(self) -> None:
         """Work here as the only daemon.  Raises SpoolInUse."""
@@ -96,29 +114,51 @@ class Spool:
     def recover(self) -> int:
         """Mend what a crash left: call it once at a start, holding the lock.
 
+        From then on no older dorimportd takes the spool for its own.
         Returns the number of unfinished uploads, which are kept for resuming.  Raises SpoolUnusable.
         """
         try:
+            sync_place(self.layout.root.parent)
+            if int(self.layout.version.read_text()) != VERSION:
+                replace(self.layout.version, f"{VERSION}\n")
             self.sequence.recover()
+            self._sync_last()
             for left in self.layout.incoming.glob("*.eml"):
                 left.unlink()  # its sender got no 250
-            for folder in self.layout.incoming.glob("*/*"):
-                if not can_be_resumed(folder):
-                    remove_unclaimed(folder)
             for left in self.layout.incoming.glob("*/*/envelope"):
-                left.unlink()
+                if not (left.parent.is_symlink() or left.parent.parent.is_symlink()):
+                    left.unlink()
+            for left in self.layout.incoming.glob("*/*"):
+                if not may_be_resumed(left):
+                    remove_unclaimed(left)
+            mend(self.layout)
             last = self.sequence.last()
             shown = last // PER_FOLDER * PER_FOLDER - 1  # those before were synced when the folder was full
-            self.roots.put_all(self._readable(max(0, shown - PER_FOLDER)))
+            self.roots.put_all(self.shown(max(0, shown - PER_FOLDER)))
         except OSError as error:
             raise SpoolUnusable(f"{error.filename or self.layout.root}: {error.strerror}") from error
         return sum(1 for _ in self.layout.incoming.glob("*/*"))
 
-    def _readable(self, after: int) -> Iterator[Delivery]:
-        """The deliveries whose envelope can be read; whoever imports tells of the others."""
+    def _sync_last(self) -> None:
+        """Who accepted the last delivery may have been killed before he synced its name."""
+        self.sync_names([self.sequence.last()])
+
+    def sync_names(self, sequences: Iterable[int]) -> None:
+        """On return the names of these deliveries, if they are there, are on the disk.  Raises OSError."""
+        for folder in {self.layout.delivery(each).parent for each in sequences}:
+            if folder.is_dir():
+                sync_folder(folder.parent)
+                sync_folder(folder)
+
+    def shown(self, after: int = 0) -> Iterator[Delivery]:
+        """The deliveries that customers see: those whose bytes are kept.
+
+        One whose envelope cannot be read is none of them; whoever imports tells of it.
+        """
         for sequence in self.sequences(after):
             try:
-                yield self.delivery(sequence)
+                if self.removed_at(sequence) is None:
+                    yield self.delivery(sequence)
             except NotAccepted:
                 continue
 
@@ -136,12 +176,17 @@ class Spool:
         note = Note(name, channel, peer, datetime.now(UTC).isoformat(), recovered)
         try:
             self.room.check(self.layout.incoming)
+            refuse_link(folder.parent)
             folder.mkdir(mode=0o750, parents=True)
+            reach("upload.folder_made", name)
             upload = self._opened(folder, customer, note)
         except OSError as error:
+            shutil.rmtree(folder, ignore_errors=True)
             raise because(error) from error
         try:
+            reach("upload.claimed", name)
             note.write(folder)  # only now, that it is claimed, can others find it
+            reach("upload.note_written", name)
             if channel in RESUMES:
                 self._drop_earlier(customer, name, folder)
         except OSError as error:
@@ -187,9 +232,11 @@ class Spool:
         return delivery
 
     def put_down(self, upload: Upload) -> None:
-        """Nobody writes *upload* any more; it is kept for resuming, unless it is empty or broken."""
-        if upload.broken or (upload.size == 0 and not is_whole(upload.folder)):
+        """Nobody writes *upload* any more; it is kept, unless it is empty, broken or unplaced."""
+        if upload.broken or upload.unplaced or (upload.size == 0 and not is_whole(upload.folder)):
             upload.drop()
+        else:
+            keep(upload)
         try:
             upload.close()
         except OSError:
@@ -241,14 +288,19 @@ class Spool:
         with self._lock:
             unshown = [*self._unshown, delivery]
             self._unshown = []
+        left = [each for each in unshown if not self._put(each)]
+        with self._lock:
+            self._unshown += left
+
+    def _put(self, delivery: Delivery) -> bool:
+        """Whether it is in its customer's root now; one that cannot be must not keep others out."""
         try:
-            for each in unshown:
-                self.roots.put(each)
+            self.roots.put(delivery)
             if delivery.sequence % PER_FOLDER == 0:
                 self.roots.sync()
         except OSError:
-            with self._lock:
-                self._unshown += unshown
+            return False
+        return True
 
     def _forget(self, upload: Upload) -> None:
         with self._lock:
@@ -272,7 +324,8 @@ class Spool:
         One whose note was cut by a crash is passed over.
         """
         found = []
-        for folder in (self.layout.incoming / customer).glob("*"):
+        incoming = self.layout.incoming / customer
+        for folder in () if incoming.is_symlink() else incoming.glob("*"):
             try:
                 found.append((folder, Note.read(folder)))
             except (OSError, ValueError, KeyError):
@@ -316,7 +369,7 @@ class Spool:
             return self.open_delivery(there.sequence)
         folder, _ = self._find(customer, name)
         try:
-            return (folder / "data").open("rb")
+            return os.fdopen(os.open(folder / "data", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW), "rb")
         except OSError as error:
             raise because(error) from error
 
@@ -363,13 +416,26 @@ class Spool:
         return Delivery(sequence, read_envelope(text))
 
     def open_delivery(self, sequence: int) -> BinaryIO:
-        """The bytes of a delivery.  Raises NoSuchFile or SpoolFailing."""
+        """The bytes of a delivery as they came.  Raises BytesRemoved, NoSuchFile or SpoolFailing."""
+        folder = self.layout.delivery(sequence)
         try:
-            return (self.layout.delivery(sequence) / "data").open("rb")
+            return open_bytes(folder / DATA)
         except FileNotFoundError as error:
+            check_kept(folder)
             raise NoSuchFile(f"The bytes of delivery {sequence} are gone.") from error
         except OSError as error:
             raise because(error) from error
+
+    def removed_at(self, sequence: int) -> datetime | None:
+        """When the bytes of a delivery were removed, None while they are kept.  Raises SpoolFailing."""
+        return removed_at(self.layout.delivery(sequence))
+
+    @contextmanager
+    def reading_all(self) -> Iterator[None]:
+        """From its beginning to its end nothing is compressed or removed."""
+        with self.layout.retention.open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_SH)
+            yield
 
     # Mail.
 
@@ -398,6 +464,8 @@ class Spool:
         dropped = []
         for folder in self.layout.incoming.glob("*/*"):
             try:
+                if folder.is_symlink() or folder.parent.is_symlink():
+                    continue
                 touched = max(each.stat().st_mtime for each in (folder, *folder.iterdir()))
                 if touched < before.timestamp():
                     upload = Unfinished.read(folder)
@@ -408,12 +476,21 @@ class Spool:
         return dropped
 
 
-def can_be_resumed(folder: Path) -> bool:
-    """Whether the upload *folder* is of use to its sender: not a mail, nor a file from the command line."""
+def may_be_resumed(folder: Path) -> bool:
+    """Whether the sender of the upload *folder* can go on with it; also where nobody knows who that is."""
     try:
         return Note.read(folder).channel in RESUMES
-    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError):
-        return True  # its note was cut by a crash, or it is none of ours: age removes it
+    except (OSError, ValueError, KeyError):
+        return True
+
+
+def keep(upload: Upload) -> None:
+    """Have what came of *upload* outlive a power cut, if the disk takes it."""
+    try:
+        upload.keep()
+    except NotAccepted:
+        if upload.broken:
+            upload.drop()  # what the disk has of it is not known
 
 
 def in_order(names: Iterable[str]) -> Iterator[str]:

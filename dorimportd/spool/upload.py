@@ -5,9 +5,11 @@
     upload   the note: name, channel, peer, when it began
     gap      only while bytes came ahead of their turn: the size up to which all bytes are there
     whole    only under a temporary name, when its sender has closed it: it waits for its final name
+    kept     the size up to which all is on the disk, once its sender was gone
 
 Half an upload never looks whole: only `accept` makes a delivery of it, and it refuses one that has a
-gap.  Everything here blocks on the disk and runs on a worker thread, for one upload on one at a time.
+gap.  After a power cut it is cut to what was synced.  Everything here blocks on the disk and runs on a
+worker thread, for one upload on one at a time.
 """
 
 from __future__ import annotations
@@ -20,10 +22,11 @@ import os
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from dorimportd.errors import Incomplete, NoSpace, NotAccepted, SpoolFailing, TooLarge, UploadBusy
-from dorimportd.spool.durable import sync_folder, write_synced
+from dorimportd.instants import reach
+from dorimportd.spool.durable import refuse_link, sync_file, sync_folder, write_synced
 from dorimportd.words import Channel
 
 SPACE_CHECKED_EVERY: Final = 1 << 20  # bytes written
@@ -32,6 +35,8 @@ LARGEST_OFFSET: Final = (1 << 63) - 1
 # A gap that ends with the file would cost as much disk as its length on some file systems.
 FARTHEST_AHEAD: Final = 64 << 20  # bytes: more than any client sends before it waits for an answer
 MOST_AHEAD: Final = 10_000  # pieces
+# An upload makes five files and folders, a mail five more; outcomes and the database need theirs, too.
+FREE_INODES: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,7 @@ class Note:
     @classmethod
     def read(cls, folder: Path) -> Note:
         """The note of the upload *folder*.  Raises OSError, or ValueError for one that was cut by a crash."""
+        refuse_link(folder)
         values = json.loads((folder / "upload").read_text(encoding="utf-8"))
         given = (values["name"], Channel(values["channel"]), values["peer"], values["began_at"])
         return cls(*given, values.get("recovered", False))
@@ -63,9 +69,11 @@ class Room:
     free_floor: int  # bytes that stay free on the disk
 
     def check(self, folder: Path, more: int = 0) -> None:
-        """Raises NoSpace when *more* bytes would go below the floor."""
+        """Raises NoSpace when *more* bytes would go below the floor, or hardly any file can be made."""
         free = os.statvfs(folder)
-        if free.f_bavail * free.f_frsize - more < self.free_floor or (free.f_files and not free.f_favail):
+        if free.f_bavail * free.f_frsize - more < self.free_floor:
+            raise NoSpace
+        if free.f_files and free.f_favail < FREE_INODES:  # some file systems have no fixed number of them
             raise NoSpace
 
 
@@ -74,6 +82,7 @@ def claim(folder: Path) -> int:
 
     Raises UploadBusy or OSError.
     """
+    refuse_link(folder)
     handle = os.open(folder / "data", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -144,6 +153,8 @@ class Upload:
         self._unchecked = 0  # bytes written since the free space was looked at
         self.size = 0
         self.broken = False  # a sync failed: what the disk holds is not known any more
+        self.unplaced = False  # there was no space for all of it: what came gives its own back
+        self._kept = False  # there may be a mark of what is on the disk
         self._handle = claim(folder)
 
     @property
@@ -153,7 +164,7 @@ class Upload:
     def write(self, offset: int, content: bytes) -> None:
         """Put *content* at *offset*; bytes may come in any order, and again.
 
-        Raises TooLarge, NoSpace or SpoolFailing; the upload then stays as it was before.
+        Raises TooLarge, NoSpace or SpoolFailing; the upload then stays as it was.
         """
         end = offset + len(content)
         if offset < 0 or end > min(self._room.largest, LARGEST_OFFSET):
@@ -162,11 +173,19 @@ class Upload:
             raise Incomplete
         try:
             self._check_space(len(content))
+            if self._kept and offset < self.size:
+                self._unmark()
             if offset > self.size:
                 self._note_gap()
             self._write_at(offset, content)
+            reach("upload.written", self.note.name)
+        except NoSpace:
+            self.unplaced = True
+            raise
         except OSError as error:
-            raise because(error) from error
+            refusal = because(error)
+            self.unplaced = isinstance(refusal, NoSpace)
+            raise refusal from error
         self._count(offset, content)
 
     def set_size(self, size: int) -> None:
@@ -177,6 +196,7 @@ class Upload:
         if size >= self.size:
             return
         try:
+            self._unmark()
             os.ftruncate(self._handle, size)
             (self.folder / "gap").unlink(missing_ok=True)
         except OSError as error:
@@ -192,27 +212,28 @@ class Upload:
         """
         try:
             size = resumable_size(self.folder)
-            if writing:
-                (self.folder / "whole").unlink(missing_ok=True)
+            self._kept = True
+            if writing and (self.folder / "whole").exists():
+                self._unmark()
             os.ftruncate(self._handle, size)
             (self.folder / "gap").unlink(missing_ok=True)
+            reach("upload.resumed", self.note.name)
         except (OSError, ValueError) as error:
             raise SpoolFailing from error
         self._digest = None
         self.size = size
 
-    def begin_with(self, earlier: Path, size: int) -> None:
+    def begin_with(self, earlier: BinaryIO, size: int) -> None:
         """Take the first *size* bytes from the file *earlier*: its sender appends to it.
 
         Raises Incomplete when it is shorter, NoSpace or SpoolFailing.
         """
         try:
-            with earlier.open("rb") as file:
-                while self.size < size:
-                    piece = file.read(min(READ_SIZE, size - self.size))
-                    if not piece:
-                        raise Incomplete
-                    self.write(self.size, piece)
+            while self.size < size:
+                piece = earlier.read(min(READ_SIZE, size - self.size))
+                if not piece:
+                    raise Incomplete
+                self.write(self.size, piece)
         except OSError as error:
             raise because(error) from error
 
@@ -232,22 +253,56 @@ class Upload:
             if not self._ahead:
                 self._cut(self._handle)
             os.fsync(self._handle)
+            reach("upload.synced", self.note.name)
         except OSError as error:
             self.broken = True
             raise because(error) from error
 
+    def sync_names(self) -> None:
+        """On return the names in its folder are on the disk.  Raises OSError; it is then `broken`, too."""
+        try:
+            sync_folder(self.folder)
+        except OSError:
+            self.broken = True
+            raise
+
     def keep_whole(self) -> None:
         """Its sender says that this is all of it, under a name that is not its final one.
 
-        On return bytes, note and mark are on the disk.  Raises Incomplete, NoSpace or SpoolFailing.
+        On return bytes, note, mark and all names are on the disk.  Raises Incomplete, NoSpace, SpoolFailing.
         """
         self.check_whole()
+        self._keep("whole")
+
+    def keep(self) -> None:
+        """What came so far is to be resumed: on return it is on the disk, unless it was there already.
+
+        Raises NoSpace or SpoolFailing; unless it is `broken` then, it can be resumed until a power cut.
+        """
+        if not is_whole(self.folder):
+            self._ahead.clear()
+            self._keep("kept")
+
+    def _keep(self, mark: str) -> None:
         self.sync()
         try:
-            write_synced(self.folder / "whole", str(self.size))
-            sync_folder(self.folder)
+            write_synced(self.folder / mark, str(self.size))
+            reach("upload.marked", self.note.name)
+            self._sync_place()
+            reach("upload.mark_synced", self.note.name)
         except OSError as error:
             raise because(error) from error
+
+    def _sync_place(self) -> None:
+        """Have its note, and the way to it from incoming/ on, on the disk."""
+        self.sync_names()
+        try:
+            sync_file(self.folder / "upload")
+            sync_folder(self.folder.parent)
+            sync_folder(self.folder.parent.parent)
+        except OSError:
+            self.broken = True
+            raise
 
     def sha256(self) -> str:
         """Of all bytes, 64 hexadecimal digits.  Raises SpoolFailing."""
@@ -288,6 +343,13 @@ class Upload:
             raise OSError(errno.EIO, "bytes that were written are gone")
         (self.folder / "gap").unlink(missing_ok=True)
 
+    def _unmark(self) -> None:
+        """What was kept is written over now: after a power cut nobody must take it for what it was."""
+        for mark in ("whole", "kept"):
+            (self.folder / mark).unlink(missing_ok=True)
+        self.sync_names()
+        self._kept = False
+
     def _check_space(self, more: int) -> None:
         self._unchecked += more
         if self._unchecked >= SPACE_CHECKED_EVERY:
@@ -298,6 +360,7 @@ class Upload:
         """Say on the disk, before bytes go behind a gap, where it begins: a crash must not hide it."""
         if not self._ahead:
             (self.folder / "gap").write_text(str(self.size))
+            reach("upload.gap_noted", self.note.name)
 
     def _write_at(self, offset: int, content: bytes) -> None:
         view = memoryview(content)

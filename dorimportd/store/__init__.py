@@ -5,9 +5,11 @@
                                 │                ├── meetings.py     what they meet in the table
                                 │                └── absent.py       what a file of whole days does not tell
                                 ├── samples.py       what the last files were like
-                                └── sales.py         the transactions, as they are read
+                                ├── sales.py         the transactions, as they are read
+                                └── transfer.py      out of one database into another
     models.py       the tables          migrations/    how they came to be; the view `sales`
     connect.py      connections and their faults       sqlite.py  postgresql.py    where the two differ
+    patience.py     how long PostgreSQL is waited for
 
 The only room that knows Peewee.  The database is derived from the spool, plus outcomes; it can be built
 again.  Everything here blocks and runs on worker threads or in dorimportctl.  It knows nothing of files,

@@ -51,6 +51,13 @@ class Connected(Database, ABC):
                 connection.close()
         self.dispose()
 
+    def let_go(self) -> None:
+        """Close all, so that what is at the URL now may be opened.  The caller as in `close_all`.
+
+        Raises StoreUnusable when that would do harm.
+        """
+        self.close_all()
+
     @contextmanager
     def using(self) -> Iterator[None]:
         """Work with this thread's connection, made anew if it was lost meanwhile.

@@ -21,8 +21,10 @@ from typing import Any, Final, NamedTuple
 from peewee import Case, Query, fn
 
 from dorimportd.errors import NotWaiting
+from dorimportd.instants import reach
 from dorimportd.store.connect import Connected
 from dorimportd.store.models import REJECT_COLUMNS, Deliveries, Rejects
+from dorimportd.store.prepared import Prepared, slot
 from dorimportd.words import (
     EPOCH,
     Absent,
@@ -40,11 +42,24 @@ WAITING: Final = (State.RECEIVED, State.FAILED)
 NO_PROGRESS: Final = {"format": None, "windows": 0, "absent": 0, "absent_ids": "[]", **asdict(Counts())}
 READ_TO_END: Final = (State.IMPORTED, State.DUPLICATE)
 
-ROWS_AT_ONCE: Final = 200  # of deliveries, in one statement
-
 # What PostgreSQL cannot hold: NUL, and half of a surrogate pair, by which Python shows bytes that are no
 # text.  Both databases get the same.
 UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
+
+COLUMNS: Final[Sequence[str]] = Deliveries._meta.sorted_field_names
+FIND: Final = Prepared(Deliveries.select().where(Deliveries.sequence == slot("sequence")))
+SAME_BYTES: Final = Prepared(
+    Deliveries.select(fn.MAX(Deliveries.sequence)).where(
+        (Deliveries.sha256 == slot("sha256"))
+        & (Deliveries.customer == slot("customer"))
+        & (Deliveries.sequence < slot("before"))
+    )
+)
+REGISTER: Final = Prepared(
+    Deliveries.insert({name: slot(name) for name in COLUMNS}).on_conflict(
+        "ignore", conflict_target=[Deliveries.sequence]
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +89,9 @@ class Waiting(NamedTuple):
 def register(database: Connected, deliveries: Iterable[Delivery]) -> None:
     rows = [row_of(each) for each in deliveries]
     with database.writing():
-        for start in range(0, len(rows), ROWS_AT_ONCE):
-            query = Deliveries.insert_many(rows[start : start + ROWS_AT_ONCE])
-            query.on_conflict("ignore", conflict_target=[Deliveries.sequence]).execute(database)
+        for row in rows:
+            REGISTER.execute(database, **row)
+        reach("import.registering")
 
 
 def row_of(delivery: Delivery) -> dict[str, Any]:
@@ -110,8 +125,8 @@ def waiting(database: Connected) -> list[Waiting]:
 
 
 def find(database: Connected, sequence: int) -> DeliveryRow | None:
-    found = read(database, Deliveries.select().where(Deliveries.sequence == sequence))
-    return found[0] if found else None
+    row = FIND.execute(database, sequence=sequence).fetchone()
+    return None if row is None else delivery_row(**dict(zip(COLUMNS, row, strict=True)))
 
 
 def listing(
@@ -138,16 +153,20 @@ def latest(database: Connected) -> dict[str, DeliveryRow]:
 
 
 def earlier_same_bytes(database: Connected, customer: str, sha256: str, before: int) -> int | None:
-    query = Deliveries.select(fn.MAX(Deliveries.sequence)).where(
-        (Deliveries.sha256 == sha256) & (Deliveries.customer == customer) & (Deliveries.sequence < before)
-    )
-    found: int | None = query.scalar(database)
+    cursor = SAME_BYTES.execute(database, sha256=sha256, customer=customer, before=before)
+    found: int | None = cursor.fetchone()[0]
     return found
 
 
 def queue(database: Connected) -> dict[State, int]:
     query = Deliveries.select(Deliveries.state, fn.COUNT(Deliveries.sequence)).group_by(Deliveries.state)
     return dict.fromkeys(State, 0) | {State(state): n for state, n in query.tuples().execute(database)}
+
+
+def states(database: Connected, first: int, last: int) -> dict[int, State]:
+    query = Deliveries.select(Deliveries.sequence, Deliveries.state)
+    query = query.where(Deliveries.sequence.between(first, last))
+    return {sequence: State(state) for sequence, state in query.tuples().execute(database)}
 
 
 def set_state(database: Connected, sequence: int, state: State, reason: str | None) -> None:
@@ -228,7 +247,7 @@ def delivery_row(
     channel: str,
     tries: int,
     windows: int,
-    released: bool,
+    released: int,
     absent: int,
     absent_ids: str,
     **rest: Any,
@@ -236,7 +255,7 @@ def delivery_row(
     counts = Counts(**{each.name: rest.pop(each.name) for each in fields(Counts)})
     envelope = Envelope(channel=Channel(channel), received_at=instant(received_at), **rest)
     outcome = Outcome(State(state), counts, reason, format, Absent(absent, tuple(json.loads(absent_ids))))
-    return DeliveryRow(Delivery(sequence, envelope), outcome, tries, windows, released)
+    return DeliveryRow(Delivery(sequence, envelope), outcome, tries, windows, bool(released))
 
 
 def storable(text: str) -> str:

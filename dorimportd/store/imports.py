@@ -15,9 +15,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 from dorimportd.errors import NotWaiting, StoreAway
+from dorimportd.instants import reach
 from dorimportd.store.absent import find_absent
 from dorimportd.store.connect import Connected
 from dorimportd.store.deliveries import (
@@ -30,6 +31,7 @@ from dorimportd.store.deliveries import (
     storable,
 )
 from dorimportd.store.models import Customers, Deliveries
+from dorimportd.store.prepared import Prepared, slot
 from dorimportd.store.samples import Sample
 from dorimportd.store.samples import keep as keep_sample
 from dorimportd.store.upsert import upsert
@@ -37,6 +39,26 @@ from dorimportd.words import Absent, Counts, Reject, State, TransactionRow
 
 ONE_ROW_EACH: Final[Mapping[int, int]] = MappingProxyType({})
 NONE_ABSENT: Final = Absent()
+
+RECORDED: Final = ("state", "reason", "format", "windows", "absent", "absent_ids", *asdict(Counts()))
+# The progress of the delivery is the one that an attempt knows.
+AS_KNOWN_TO_IT: Final = (
+    (Deliveries.sequence == slot("sequence"))
+    & (Deliveries.windows == slot("windows_before"))
+    & Deliveries.state.in_(WAITING)
+)
+AS_KNOWN: Final = Prepared(Deliveries.select(Deliveries.sequence).where(AS_KNOWN_TO_IT))
+RECORD: Final = Prepared(
+    Deliveries.update({getattr(Deliveries, name): slot(name) for name in RECORDED}).where(AS_KNOWN_TO_IT)
+)
+ADD: Final = Prepared(
+    Customers.update({Customers.transactions: Customers.transactions + slot("fresh")}).where(
+        Customers.id == slot("customer")
+    )
+)
+NUMBER: Final = Customers.select(Customers.id).where(Customers.name == slot("name"))
+FIND_NUMBER: Final = Prepared(NUMBER)
+LOCK_NUMBER: Final = Prepared(NUMBER.for_update())
 
 
 class Run:
@@ -50,6 +72,7 @@ class Run:
     def __init__(self, database: Connected, row: DeliveryRow, format: str, *, whole_days: bool) -> None:
         self._database = database
         self._customer = row.delivery.envelope.customer
+        self._name = row.delivery.envelope.name
         self._format = format
         self._whole_days = whole_days
         self._windows = row.windows
@@ -78,6 +101,7 @@ class Run:
         with self._database.writing():
             counts = self._put(transactions, rejects, rows, further)
             self._record(State.RECEIVED, None, self.counts + counts, self._windows + 1)
+        reach("import.window_committed", self._name)
         self._windows += 1
         self.counts += counts
         return counts
@@ -96,16 +120,28 @@ class Run:
         nothing this time.  Nothing is left to resume.
         """
         with self._database.writing():
-            counts = self.counts + self._put(transactions, rejects, rows, further)
-            absent = self._absent()
-            if self.sample is not None:
-                name = self._format.rpartition("@")[0]
-                keep_sample(self._database, self.sequence, self._customer, name, self.sample)
-            changed = counts.imported or self._overrode
-            if duplicate_of is not None and not changed and not counts.rejected:
-                reason = f"The same bytes were delivery {duplicate_of}; they change nothing."
-                return self._record(State.DUPLICATE, reason, counts, 0, absent)
-            return self._record(State.IMPORTED, None, counts, 0, absent)
+            row = self._put_last(transactions, rejects, rows, duplicate_of, further)
+        reach("import.last_committed", self._name)
+        return row
+
+    def _put_last(
+        self,
+        transactions: Sequence[TransactionRow],
+        rejects: Sequence[Reject],
+        rows: int,
+        duplicate_of: int | None,
+        further: Mapping[int, int],
+    ) -> DeliveryRow:
+        counts = self.counts + self._put(transactions, rejects, rows, further)
+        absent = self._absent()
+        if self.sample is not None:
+            name = self._format.rpartition("@")[0]
+            keep_sample(self._database, self.sequence, self._customer, name, self.sample)
+        changed = counts.imported or self._overrode
+        if duplicate_of is not None and not changed and not counts.rejected:
+            reason = f"The same bytes were delivery {duplicate_of}; they change nothing."
+            return self._record(State.DUPLICATE, reason, counts, 0, absent)
+        return self._record(State.IMPORTED, None, counts, 0, absent)
 
     def hold(self, reason: str, rejects: Sequence[Reject] = ()) -> DeliveryRow:
         """Let the delivery wait for a person, with *rejects* as examples of what is wrong.
@@ -115,7 +151,9 @@ class Run:
         with self._database.writing():
             drop_rejects(self._database, self.sequence)
             add_rejects(self._database, self.sequence, rejects, first=0)
-            return self._record(State.HELD, reason, Counts(), 0)
+            row = self._record(State.HELD, reason, Counts(), 0)
+        reach("import.held", self._name)
+        return row
 
     def _put(
         self,
@@ -129,13 +167,16 @@ class Run:
                 f"{rows} rows are not {len(transactions)} transactions and {len(rejects)} rejects"
             )
         customer = lock_customer(self._database, self._customer)
+        if not self._goes_on():  # before the rows of another attempt are met
+            raise self._elsewhere()
         counts, fresh, overrode = upsert(
             self._database, customer, self.sequence, transactions, further, known_to_end=self._known_to_end
         )
+        reach("import.rows_put", self._name)
         self._overrode |= overrode
-        query = Customers.update(transactions=Customers.transactions + fresh).where(Customers.id == customer)
-        query.execute(self._database)
+        ADD.execute(self._database, fresh=fresh, customer=customer)
         add_rejects(self._database, self.sequence, rejects, first=self.counts.rejected)
+        reach("import.rejects_put", self._name)
         return counts + Counts(rows=len(rejects), rejected=len(rejects))
 
     def _absent(self) -> Absent:
@@ -147,24 +188,31 @@ class Run:
     def _record(
         self, state: State, reason: str | None, counts: Counts, windows: int, absent: Absent = NONE_ABSENT
     ) -> DeliveryRow:
-        values: dict[str, Any] = {
-            "state": state,
-            "reason": reason and storable(reason),
-            "format": self._format,
-            "windows": windows,
-            "absent": absent.count,
-            "absent_ids": json.dumps(absent.first),
+        cursor = RECORD.execute(
+            self._database,
+            sequence=self.sequence,
+            windows_before=self._windows,
+            state=state.value,
+            reason=reason and storable(reason),
+            format=self._format,
+            windows=windows,
+            absent=absent.count,
+            absent_ids=json.dumps(absent.first),
             **asdict(counts),
-        }
-        query = Deliveries.update(**values).where(
-            (Deliveries.sequence == self.sequence)
-            & (Deliveries.windows == self._windows)
-            & Deliveries.state.in_(WAITING)
         )
-        row = find(self._database, self.sequence) if query.execute(self._database) else None
+        row = find(self._database, self.sequence) if cursor.rowcount else None
         if row is None:
-            raise StoreAway(f"Delivery {self.sequence} is being imported elsewhere.")
+            raise self._elsewhere()
+        reach("import.recorded", self._name)
         return row
+
+    def _goes_on(self) -> bool:
+        """Whether the progress of the delivery is the one that this attempt knows."""
+        found = AS_KNOWN.execute(self._database, sequence=self.sequence, windows_before=self._windows)
+        return found.fetchone() is not None
+
+    def _elsewhere(self) -> StoreAway:
+        return StoreAway(f"Delivery {self.sequence} is being imported elsewhere.")
 
 
 def begin(database: Connected, sequence: int, format: str, *, whole_days: bool, resume: bool) -> Run:
@@ -181,18 +229,17 @@ def begin(database: Connected, sequence: int, format: str, *, whole_days: bool, 
     if not resumable and (row.windows > 0 or row.outcome.counts != Counts()):
         with database.writing():
             row = start_again(database, sequence, WAITING)
+        reach("import.begun_again", row.delivery.envelope.name)
     return Run(database, row, format, whole_days=whole_days)
 
 
 def lock_customer(database: Connected, name: str) -> int:
     """The number of customer *name*, whose rows are ours alone until the database transaction ends."""
-    query = Customers.select(Customers.id).where(Customers.name == name)
-    if database.for_update:  # PostgreSQL; with SQLite there is one writer at any time
-        query = query.for_update()
-    number: int | None = query.scalar(database)
-    if number is None:
+    # With SQLite there is one writer at any time.
+    query = LOCK_NUMBER if database.for_update else FIND_NUMBER
+    found = query.execute(database, name=name).fetchone()
+    if found is None:
         fresh = Customers.insert(name=name, transactions=0)
         fresh.on_conflict("ignore", conflict_target=[Customers.name]).execute(database)
-        number = query.scalar(database)
-        assert number is not None
-    return number
+        found = query.execute(database, name=name).fetchone()
+    return int(found[0])

@@ -6,7 +6,7 @@ and 16.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
@@ -16,6 +16,7 @@ from peewee import PeeweeException, PostgresqlDatabase
 from dorimportd.errors import StoreUnusable
 from dorimportd.store import connect
 from dorimportd.store.connect import Connected
+from dorimportd.store.patience import NoAnswer, patient
 
 UNREADABLE: Final = "The database URL cannot be read; write it like postgresql://USER:PASSWORD@HOST/DATABASE"
 
@@ -54,10 +55,33 @@ class Postgresql(Connected, PostgresqlDatabase):
 
     def _connect(self) -> Any:
         connection = super()._connect()
+        wait = connection.wait
+        connection.wait = lambda work, *args, **more: self._wait(connection, wait, work, *args, **more)
         # A plan that was made while the table was small would be kept when it is large.
         connection.prepare_threshold = None
         connection.execute(SESSION)
         return connection
+
+    def _wait(self, connection: Any, wait: Callable[..., Any], work: Any, *args: Any, **more: Any) -> Any:
+        """What psycopg calls to wait for the server, with an end to the patience."""
+        try:
+            return wait(patient(work, lambda: self._is_there(connection)), *args, **more)
+        except NoAnswer as fault:
+            connection.close()  # nothing more is asked of it, nor is it rolled back
+            raise self._psycopg.OperationalError(str(fault)) from fault
+
+    def _is_there(self, connection: Any) -> bool:
+        """Whether the server of *connection* answers another one, if only by a refusal."""
+        server = {name: getattr(connection.info, name) for name in ("host", "hostaddr", "port")}
+        told = {name: value for name, value in server.items() if value}
+        told |= {"connect_timeout": connect.CONNECT_SECONDS}
+        try:
+            self._psycopg.connect(self.database, **(self.connect_params | told)).close()
+        except self._psycopg.errors.ConnectionTimeout:
+            return False
+        except self._psycopg.Error:
+            return True
+        return True
 
     def is_connection_usable(self) -> bool:
         """Asks the server; that it has ended the session is not known otherwise."""

@@ -63,6 +63,15 @@ def everything(database: Connected, customer: str) -> Iterator[ToldRow]:
     return (ToldRow(Transaction._make(row[:-1]), row[-1]) for row in rows)
 
 
+def told_of(database: Connected, customer: str, transaction_id: str) -> ToldRow | None:
+    columns = [getattr(Sales, name) for name in STAGED_COLUMNS]
+    number = Customers.select(Customers.id).where(Customers.name == customer)
+    these = (Sales.customer == number) & (Sales.transaction_id == transaction_id)
+    for row in Sales.select(*columns, Sales.sequence).where(these).tuples().execute(database):
+        return ToldRow(Transaction._make(row[:-1]), row[-1])
+    return None
+
+
 def known(database: Connected, customer: str, transaction_ids: Sequence[str], before: int) -> int:
     """How many of these few were told by a delivery *before* that one."""
     number = Customers.select(Customers.id).where(Customers.name == customer)

@@ -18,10 +18,25 @@ from typing import Final, NamedTuple
 from dorimportd.store.connect import Connected
 from dorimportd.store.deliveries import microseconds
 from dorimportd.store.models import Samples
+from dorimportd.store.prepared import Prepared, slot
 from dorimportd.words import instant
 
 KEPT: Final = 60  # of a customer and format
 COMPARED: Final = 30  # with a new one: the nearest
+
+OF_THESE: Final = (Samples.customer == slot("customer")) & (Samples.format == slot("format"))
+DROP: Final = Prepared(Samples.delete().where(Samples.sequence == slot("sequence")))
+KEEP: Final = Prepared(Samples.insert({name: slot(name) for name in Samples._meta.sorted_field_names}))
+OUTDATED: Final = Prepared(
+    Samples.select(Samples.sequence).where(OF_THESE).order_by(Samples.sequence.desc()).offset(KEPT).limit(1)
+)
+DROP_OUTDATED: Final = Prepared(Samples.delete().where(OF_THESE & (Samples.sequence <= slot("last"))))
+BEFORE: Final = Prepared(
+    Samples.select(Samples.shown, Samples.received_at, Samples.anew)
+    .where(OF_THESE & (Samples.sequence < slot("sequence")))
+    .order_by(Samples.sequence.desc())
+    .limit(COMPARED)
+)
 
 
 class Shown(NamedTuple):
@@ -50,34 +65,33 @@ def keep(database: Connected, sequence: int, customer: str, format: str, sample:
     *format* is a name without digest: a format that was mended reads on from the same past.
     """
     drop(database, sequence)
-    Samples.insert(
+    KEEP.execute(
+        database,
         sequence=sequence,
         customer=customer,
         format=format,
         received_at=microseconds(sample.received_at),
         anew=sample.anew,
         shown=json.dumps(sample.rows, separators=(",", ":")),
-    ).execute(database)
-    of_these = (Samples.customer == customer) & (Samples.format == format)
-    newest = Samples.select(Samples.sequence).where(of_these).order_by(Samples.sequence.desc())
-    outdated = newest.offset(KEPT).limit(1).scalar(database)
+    )
+    outdated = OUTDATED.execute(database, customer=customer, format=format).fetchone()
     if outdated is not None:
-        Samples.delete().where(of_these & (Samples.sequence <= outdated)).execute(database)
+        DROP_OUTDATED.execute(database, customer=customer, format=format, last=outdated[0])
 
 
 def drop(database: Connected, sequence: int) -> None:
-    Samples.delete().where(Samples.sequence == sequence).execute(database)
+    DROP.execute(database, sequence=sequence)
+
+
+def drop_all(database: Connected, sequences: Sequence[int]) -> None:
+    Samples.delete().where(Samples.sequence.in_(list(sequences))).execute(database)
 
 
 def before(database: Connected, sequence: int, customer: str, format: str) -> list[Sample]:
     """The samples with which delivery *sequence* is compared, the newest first."""
-    query = Samples.select(Samples.shown, Samples.received_at, Samples.anew)
-    query = query.where(
-        (Samples.customer == customer) & (Samples.format == format) & (Samples.sequence < sequence)
-    )
-    query = query.order_by(Samples.sequence.desc()).limit(COMPARED)
+    cursor = BEFORE.execute(database, customer=customer, format=format, sequence=sequence)
     found = []
-    for shown, received_at, anew in query.tuples().execute(database):
+    for shown, received_at, anew in cursor.fetchall():
         rows = [Shown(*row) for row in json.loads(shown)]
         found.append(Sample(rows, instant(received_at), bool(anew)))
         if anew:

@@ -50,6 +50,9 @@ class Sqlite(Connected, SqliteDatabase):
         self.path = path
         self.url_shown = f"sqlite:///{path}"
         self._turn = Lock()
+        self._log = path.with_name(f"{path.name}-wal")
+        self._opened: tuple[int, int] | None = None  # which file it is, by device and number
+        self._log_opened: tuple[int, int] | None = None  # the same of the log that belongs to it
         super().__init__(
             str(path),
             pragmas=PRAGMAS,
@@ -60,6 +63,28 @@ class Sqlite(Connected, SqliteDatabase):
             # A listing may be read, and all are closed, by other threads than their own.
             check_same_thread=False,
         )
+
+    @contextmanager
+    def using(self) -> Iterator[None]:
+        if self._opened is not None and self._opened != file_at(self.path):
+            # SQLite would go on in a file that nobody else sees.
+            raise StoreAway(
+                f"The database {self.path} was removed or replaced while it was in use; what is there now "
+                "is opened, and what it lacks is imported again from the spool."
+            )
+        self._log_opened = file_at(self._log) or self._log_opened
+        with super().using():
+            yield
+
+    def let_go(self) -> None:
+        # SQLite would take what it finds in the log for the other file's, but for one that is empty.
+        replaced = file_at(self.path) not in (None, self._opened) and self.path.stat().st_size > 0
+        if replaced and self._log_opened is not None and file_at(self._log) == self._log_opened:
+            raise StoreUnusable(
+                f"The database {self.path} was replaced while it was in use, and {self._log.name} beside it "
+                "belongs to the one before; move that file away."
+            )
+        super().let_go()
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -93,6 +118,7 @@ class Sqlite(Connected, SqliteDatabase):
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.05)
+        self._opened = file_at(self.path)
         if mode != "wal":
             raise StoreUnusable(f"{self.path} is on a file system without locks; put it on a local disk.")
 
@@ -143,6 +169,15 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def file_at(path: Path) -> tuple[int, int] | None:
+    """Which file *path* is now, by device and number; None when there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def code_of(fault: Exception) -> int:

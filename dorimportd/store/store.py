@@ -7,12 +7,12 @@ from `open_store` already.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from datetime import datetime
 from pathlib import Path
 
 from dorimportd.errors import StoreUnusable
-from dorimportd.store import deliveries, imports, sales, samples
+from dorimportd.store import deliveries, imports, sales, samples, transfer
 from dorimportd.store.connect import Connected
 from dorimportd.store.deliveries import DeliveryRow, Waiting
 from dorimportd.store.imports import Run
@@ -21,6 +21,7 @@ from dorimportd.store.postgresql import open_postgresql, without_password
 from dorimportd.store.sales import SalesRow, ToldRow
 from dorimportd.store.samples import Sample
 from dorimportd.store.sqlite import open_sqlite
+from dorimportd.store.transfer import Taken
 from dorimportd.words import Delivery, Reject, State
 
 
@@ -85,6 +86,13 @@ class Store:
     def close(self) -> None:
         """Close the connections of all threads.  The caller has seen to it that none is at work."""
         self._database.close_all()
+
+    def let_go(self) -> None:
+        """Close it as `close` does, so that what is at its URL now may be opened.
+
+        Raises StoreUnusable when that would do harm; then it is not closed.
+        """
+        self._database.let_go()
 
     def register(self, accepted: Iterable[Delivery]) -> None:
         """Enter deliveries as received; all or none.  Those that are known already stay as they are."""
@@ -163,6 +171,24 @@ class Store:
         with self._database.using():
             return imports.begin(self._database, sequence, format, whole_days=whole_days, resume=resume)
 
+    def states(self, first: int, last: int) -> dict[int, State]:
+        """What became of the deliveries from *first* to *last*, by their sequence."""
+        with self._database.using():
+            return deliveries.states(self._database, first, last)
+
+    def drop_samples(self, sequences: Sequence[int]) -> None:
+        """Forget what these deliveries, not more than a thousand, were like."""
+        with self._database.writing():
+            samples.drop_all(self._database, sequences)
+
+    def take_over(self, other: Store, sequences: Set[int]) -> Taken:
+        """Enter these deliveries as *other* has them, with their rejects and the transactions that they won.
+
+        All or nothing.  This store has none of them yet, and no transaction.  What *other* does not know
+        stays out.
+        """
+        return transfer.take_over(self._database, other._database, sequences)
+
     def samples(self, customer: str, format: str, before: int) -> list[Sample]:
         """What the last files of *customer* in *format*, a name without digest, were like; newest first.
 
@@ -189,6 +215,11 @@ class Store:
         """One transaction, and the line of its delivery that told it."""
         with self._database.using():
             return sales.transaction(self._database, customer, transaction_id)
+
+    def told_of(self, customer: str, transaction_id: str) -> ToldRow | None:
+        """What is known of one transaction, also of one that is withdrawn."""
+        with self._database.using():
+            return sales.told_of(self._database, customer, transaction_id)
 
     def told(self, customer: str) -> Iterator[ToldRow]:
         """All that is known of the transactions of *customer*, by ID; those that are withdrawn, too.

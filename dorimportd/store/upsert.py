@@ -35,6 +35,7 @@ from typing import Final, NamedTuple
 
 from peewee import EXCLUDED, SQL, IntegrityError, Value
 
+from dorimportd.instants import reach
 from dorimportd.store.connect import Connected
 from dorimportd.store.meetings import (
     Found,
@@ -164,6 +165,7 @@ def put_while_unknown(database: Sqlite, customer: int, sequence: int, rows: Sequ
             database.sql(insert(len(batch)), [customer, sequence, *chain.from_iterable(batch)])
         except IntegrityError:
             return start  # of a statement that fails SQLite keeps no row
+        reach("import.some_put")
     return len(rows)
 
 
@@ -184,6 +186,7 @@ def stage(database: Connected, rows: Sequence[TransactionRow]) -> None:
     database.sql(STAGE.format_map(TYPES[database.dialect]))
     database.sql("DELETE FROM stage")
     database.load("stage", STAGED_COLUMNS, rows)
+    reach("import.staged")
 
 
 def put_staged(

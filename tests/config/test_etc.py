@@ -26,6 +26,7 @@ EXAMPLES = {
     "certificate",
     "private_key",
     "url_file",
+    "remove_after_days",
 }
 
 

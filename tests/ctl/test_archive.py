@@ -139,7 +139,7 @@ def test_the_history_is_as_it_should_be(archive):
 def test_a_rebuilt_database_has_the_same_export(archive, postgresql_url, tmp_path):
     for url in (f"sqlite:///{tmp_path}/other.db", postgresql_url()):
         told = archive.appliance.ctl("rebuild", "--into", url)
-        assert told == {"deliveries": SUMS, "unknown": 0, "lost": []}
+        assert told == {"deliveries": SUMS, "removed": 0, "unknown": 0, "lost": []}
         assert archive.export(url) == EXPORT
         assert view(url) == view(archive.url)
 
@@ -184,6 +184,8 @@ def test_nothing_is_wrong_with_a_sound_archive(archive):
     assert archive.appliance.ctl("verify") == {
         "deliveries": 8,
         "unknown": 0,
+        "removed": 0,
+        "unchecked": 0,
         "transactions": 13,  # with the one that is withdrawn
         "findings": [],
         "unexplained": none,

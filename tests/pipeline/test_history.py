@@ -64,7 +64,7 @@ class House:
         importer = Importer(
             self.spool, store, lambda envelope: self.plan, history=Recalled(self.spool.outcomes)
         )
-        return store, rebuild(self.spool, store, importer, step=lambda: None)
+        return store, rebuild(self.spool, store, importer, None, step=lambda: None)
 
 
 def table(store):
@@ -187,6 +187,53 @@ def test_an_import_that_a_crash_ended_goes_on_by_the_format_with_which_it_began(
 
 def lost(*args, **kwargs):
     raise StoreAway("gone")
+
+
+def test_outcomes_that_a_power_cut_took_are_written_again_from_what_the_store_says(
+    house, small_windows, monkeypatch
+):
+    imported, held = house.send(("a", "1.00")), house.send(("b", "2.00"))
+    released = house.send(*((id_, "bad") for id_ in "cde"))
+    half = house.send(*((id_, "1.00") for id_ in "defg"))
+    house.run(imported)
+    house.run(released)
+    house.again(released, released=True)
+    with monkeypatch.context() as patched:
+        patched.setattr("dorimportd.store.imports.Run.finish", lost)
+        with pytest.raises(StoreAway):
+            house.run(half)
+    by_format = house.plan
+    house.read_by(NO_SUCH)
+    house.run(held)
+    before = [house.history.past(each) for each in (imported, held, released, half)]
+    waiting = house.send(("h", "1.00"))
+    for each in (imported, held, released, half):
+        (house.spool.layout.delivery(each) / "outcome").write_bytes(b"")
+    house.read_by(BY_STORE)
+    assert house.history.mend(house.store, lambda envelope: house.plan, newest=10) == 4
+    assert [house.history.past(each) for each in (imported, held, released, half)] == before
+    assert before[0].readings[0].format == by_format.tag
+    assert house.history.past(waiting) is None
+    assert house.history.mend(house.store, lambda envelope: house.plan, newest=10) == 0
+
+
+def test_an_outcome_stays_unknown_where_the_text_of_its_format_or_its_customer_is_gone(house):
+    no_format, no_customer = house.send(("a", "1.00")), house.send(("b", "2.00"))
+    house.run(no_format)
+    house.read_by(BY_STORE)
+    house.run(no_customer)
+    for each in (no_format, no_customer):
+        (house.spool.layout.delivery(each) / "outcome").unlink()
+    (first,) = [each for each in house.spool.layout.formats.iterdir() if each.stem not in house.plan.tag]
+    first.unlink()
+
+    def gone(envelope):
+        raise HoldFile("There is no customer 'acme' any more.")
+
+    assert house.history.mend(house.store, gone, newest=10) == 0
+    assert [house.history.past(each) for each in (no_format, no_customer)] == [None, None]
+    assert house.history.mend(house.store, lambda envelope: house.plan, newest=10) == 1
+    assert house.history.past(no_format) is None
 
 
 def test_without_an_outcome_a_delivery_is_read_by_the_format_as_it_is_now(house):

@@ -144,6 +144,20 @@ def test_what_a_power_cut_took_from_the_roots_is_there_again_after_a_start(spool
     assert [(each.name, each.size) for each in after.entries("acme")] == [("a.csv", 5), ("b.csv", 6)]
 
 
+@pytest.mark.parametrize(
+    ("channel", "left"),
+    [(Channel.SFTP, ["a.csv"]), (Channel.FTP, ["a.csv"]), (Channel.SMTP, []), (Channel.LOCAL, [])],
+)
+def test_after_a_crash_half_a_file_is_kept_only_where_its_sender_can_go_on_with_it(spool, channel, left):
+    upload = spool.begin("acme", "a.csv", channel=channel, peer="")
+    upload.write(0, b"half")
+    assert spool.recover() == 1  # somebody writes it: dorimportctl import may be at work
+    upload.let_go()
+    after = Spool(spool.layout.root, room=spool.room)
+    assert after.recover() == len(left)
+    assert [each.name for each in after.entries("acme")] == left
+
+
 def test_the_bytes_are_synced_before_the_name_and_the_name_before_the_return(spool, monkeypatch):
     calls = []
     sync_folder, fsync = acceptance.sync_folder, uploading.os.fsync
@@ -152,7 +166,8 @@ def test_the_bytes_are_synced_before_the_name_and_the_name_before_the_return(spo
         calls.append(path.parent.name)
         sync_folder(path)
 
-    monkeypatch.setattr(acceptance, "sync_folder", note_and_sync)
+    for room in (acceptance, uploading):
+        monkeypatch.setattr(room, "sync_folder", note_and_sync)
     monkeypatch.setattr(uploading.os, "fsync", lambda handle: (calls.append("fsync"), fsync(handle)))
     send(spool, b"x")
     # data; envelope; its folder in incoming; the new folder's name in accepted; the delivery's name.
@@ -272,7 +287,26 @@ def test_a_message_id_cannot_leave_the_folder_of_mails(spool):
     assert kept.path.is_relative_to(spool.layout.mail)
 
 
-def test_a_spool_of_another_version_is_refused(spool):
-    spool.layout.version.write_text("2\n")
-    with pytest.raises(SpoolUnusable, match="another version"):
+def test_a_spool_of_a_newer_layout_is_refused_with_both_numbers(spool):
+    spool.layout.version.write_text("3\n")
+    with pytest.raises(SpoolUnusable) as error:
         Spool(spool.layout.root, room=spool.room)
+    assert str(error.value) == (
+        f"The spool {spool.layout.root} has layout 3, and this dorimportd knows up to 2; "
+        "install the newer dorimportd again, or restore a backup."
+    )
+    assert spool.layout.version.read_text() == "3\n"
+
+
+def test_a_spool_whose_version_was_lost_is_refused(spool):
+    spool.layout.version.write_text("")
+    with pytest.raises(SpoolUnusable, match="holds no number; restore it from a backup"):
+        Spool(spool.layout.root, room=spool.room)
+
+
+def test_an_older_spool_is_brought_to_this_layout_by_a_start_alone(spool):
+    spool.layout.version.write_text("1\n")
+    after = Spool(spool.layout.root, room=spool.room)
+    assert spool.layout.version.read_text() == "1\n"  # a command beside an older daemon changes nothing
+    after.recover()
+    assert spool.layout.version.read_text() == "2\n"

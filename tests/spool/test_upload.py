@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from dorimportd.errors import BadName, Incomplete, NoSpace, NoSuchFile, SpoolFailing, TooLarge, UploadBusy
 from dorimportd.spool import upload as uploading
 from dorimportd.spool.spool import Spool
-from dorimportd.spool.upload import Room, Upload
+from dorimportd.spool.upload import Note, Room, Upload
 from dorimportd.words import Channel
 
 CONTENT = b"Store;Total\n" * 7
+NOTE = Note("a.csv", Channel.SFTP, "192.0.2.7", "2026-07-14T09:02:11+00:00")
 
 
 def begin(spool, name="a.csv"):
@@ -42,7 +43,7 @@ def test_whatever_the_order_of_the_pieces_the_same_delivery_comes_out(spool):
 @given(st.lists(st.tuples(st.integers(0, 40), st.binary(min_size=1, max_size=20)), min_size=1, max_size=12))
 def test_an_upload_is_what_a_file_would_be_or_is_refused(tmp_path_factory, writes):
     folder = tmp_path_factory.mktemp("upload")
-    upload = Upload(folder, "acme", None, room=Room(1 << 30, 0))
+    upload = Upload(folder, "acme", NOTE, room=Room(1 << 30, 0))
     file, there = bytearray(60), set()
     for offset, content in writes:
         upload.write(offset, content)

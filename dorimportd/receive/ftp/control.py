@@ -19,6 +19,7 @@ from twisted.python.failure import Failure
 
 from dorimportd.errors import TooManySessions
 from dorimportd.events import Fault, SessionRefused
+from dorimportd.instants import reach
 from dorimportd.receive.ftp.commands import answer_to
 from dorimportd.receive.ftp.data import DataConnections
 from dorimportd.receive.ftp.session import Session
@@ -157,6 +158,7 @@ class ControlConnection(LineReceiver):
         """Send *answer*, unless the last one was said already."""
         if not self._closed:
             self._tcp.write(answer.wire())
+            reach("ftp.answered", str(answer.code))
 
     def _start_tls(self, contexts: TlsContexts) -> None:
         # What came in the clear behind AUTH may be somebody else's: it must not count as sent under TLS.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dorimportd.errors import NoFolders
+from dorimportd.instants import reach
 from dorimportd.receive.ftp.listing import facts_of, facts_of_root, moment
 from dorimportd.receive.ftp.session import Session
 from dorimportd.receive.ftp.wire import Answer, Declined
@@ -71,6 +72,7 @@ async def rnto(session: Session, argument: bytes) -> Answer:
     if old is None:
         raise Declined(503, "Send RNFR first.")
     delivery = await session.avatar.rename(old, argument)
+    reach("ftp.accepted", delivery.envelope.name)
     return Answer(250, f"Stored as delivery {delivery.sequence}.")
 
 

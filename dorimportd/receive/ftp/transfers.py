@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from itertools import islice
@@ -13,6 +14,7 @@ from typing import Final
 from twisted.internet.ssl import CertificateOptions
 from twisted.internet.task import deferLater
 
+from dorimportd.instants import reach
 from dorimportd.receive.ftp.flow import Inflow, Outflow
 from dorimportd.receive.ftp.listing import Render, facts_of, is_pattern, lines, long_line, matching
 from dorimportd.receive.ftp.session import Session
@@ -93,6 +95,7 @@ async def receive(session: Session, upload: IncomingUpload) -> Answer:
             await upload.abandon(why)
             raise Declined(426, f"The transfer was broken off: {why}. {upload.size} bytes are kept.")
     delivery = await upload.accept()
+    reach("ftp.accepted", upload.name)
     if delivery is None:
         return Answer(226, "Stored until it is renamed.")
     return Answer(226, f"Stored as delivery {delivery.sequence}.")
@@ -137,7 +140,7 @@ async def mlsd(session: Session, argument: bytes) -> Answer:
 
 def long_listing(session: Session) -> Render:
     """How LIST shows a file in this session."""
-    owner, now = session.avatar.customer.name, session.house.clock.seconds()
+    owner, now = session.avatar.customer.name, time.time()
     return lambda each: long_line(each, owner, now)
 
 

@@ -16,6 +16,7 @@ from twisted.conch.ssh.filetransfer import FX_EOF, FX_FAILURE, SFTPError
 from twisted.internet.defer import DeferredLock
 
 from dorimportd.errors import Incomplete, NotAccepted
+from dorimportd.instants import reach
 from dorimportd.receive.avatar import CustomerAvatar
 from dorimportd.receive.sftp.wire import Attrs
 from dorimportd.receive.uploads import IncomingUpload
@@ -126,6 +127,7 @@ class UploadHandle(Handle):
                 raise self._refusal
             if self._upload is not None:
                 await self._upload.accept()
+                reach("sftp.accepted", self._upload.name)
 
     async def abandon(self, reason: str) -> None:
         async with self._turn:
@@ -199,15 +201,14 @@ class DownloadHandle(Handle):
             raise end_of_file()
         wanted = min(length, LONGEST_READ)
         async with self._turn:
-            found = await self._workers.run(os.pread, self._opened.fileno(), wanted, offset)
+            found = await self._workers.run(read_at, self._opened, offset, wanted)
         if not found:
             raise end_of_file()
         return found
 
     async def attrs(self) -> Attrs:
         async with self._turn:
-            found = await self._workers.run(os.fstat, self._opened.fileno())
-        return Attrs(found.st_size, FILE_MODE, int(found.st_mtime))
+            return await self._workers.run(attrs_of, self._opened)
 
     async def close(self) -> None:
         async with self._turn:
@@ -229,6 +230,17 @@ class FolderHandle(Handle):
         if not page:
             raise end_of_file()
         return page
+
+
+def read_at(opened: IO[bytes], offset: int, length: int) -> bytes:
+    opened.seek(offset)
+    return opened.read(length)
+
+
+def attrs_of(opened: IO[bytes]) -> Attrs:
+    """What is said of an open file: of one that is compressed, what it was before."""
+    size = opened.seek(0, os.SEEK_END)
+    return Attrs(size, FILE_MODE, int(os.fstat(opened.fileno()).st_mtime))
 
 
 def entry_attrs(entry: Entry | None) -> Attrs:

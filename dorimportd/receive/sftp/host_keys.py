@@ -48,6 +48,7 @@ def load_or_make(folder: Path, *, tell: Tell) -> list[Key]:
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        sync_folder(folder.parent)
         return [load_or_make_one(folder / name, tell) for name in KINDS]
     except OSError as error:
         raise HostKeyUnusable(f"{error.filename}: {error.strerror}.") from error

@@ -16,6 +16,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from dorimportd.errors import NotAccepted
 from dorimportd.events import Fault, Tell
+from dorimportd.instants import reach
 from dorimportd.receive.replies import reply_to
 from dorimportd.receive.sftp.fields import Unreadable
 from dorimportd.receive.sftp.flow import Flow
@@ -153,6 +154,7 @@ class SftpServer:
     def _answered(self, answer: Answer, packet: Packet) -> None:
         self._open -= 1
         self._outlet.write(answer.to(packet.number))
+        reach("sftp.answered", str(packet.kind))
         self._outlet.taken(packet.size)
         if self._open == 0 and self._quiet is not None:
             self._quiet.callback(None)

@@ -25,6 +25,7 @@ from twisted.conch.ssh.filetransfer import (
 )
 
 from dorimportd.errors import NoSuchFile
+from dorimportd.instants import reach
 from dorimportd.receive.avatar import CustomerAvatar
 from dorimportd.receive.sftp.fields import UINT32, UINT64
 from dorimportd.receive.sftp.handles import (
@@ -140,7 +141,8 @@ class SftpSession:
         return OK
 
     async def rename(self, old: bytes, new: bytes) -> Answer:
-        await self.avatar.rename(old, new)
+        delivery = await self.avatar.rename(old, new)
+        reach("sftp.accepted", delivery.envelope.name)
         return OK
 
     async def remove(self, path: bytes) -> Answer:

@@ -8,9 +8,12 @@ of limited length.
 from __future__ import annotations
 
 import binascii
+import encodings
 import re
 import unicodedata
 from collections.abc import Mapping
+from encodings.aliases import aliases
+from pkgutil import iter_modules
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -20,6 +23,7 @@ UNNAMED: Final = "attachment.csv"
 
 PARAMETER: Final = re.compile(r';\s*([^\s=;"]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)')
 WORD: Final = re.compile(r"=\?([^?*\s]+)(?:\*[^?\s]*)?\?([bBqQ])\?([^?]*)\?=")
+CODECS: Final = frozenset(each.name for each in iter_modules(encodings.__path__))
 BETWEEN_WORDS: Final = re.compile(r"(?<=\?=)\s+(?==\?)")
 
 
@@ -95,9 +99,15 @@ def decode_word(match: re.Match[str]) -> str:
 
 
 def decode(content: bytes, charset: str) -> str:
-    """*content* in *charset*; an unknown one is read as Latin-1, which can read everything."""
+    """*content* in *charset*; an unknown one is read as Latin-1, which can read everything.
+
+    Python is asked only for what it has, by one spelling: it keeps each name that it was ever asked for.
+    """
+    name = encodings.normalize_encoding(charset or "ascii").lower()
+    if aliases.get(name, name) not in CODECS:
+        return content.decode("latin-1")
     try:
-        return content.decode(charset or "ascii", "replace")
+        return content.decode(name, "replace")
     except (LookupError, ValueError):
         return content.decode("latin-1")
 

@@ -25,6 +25,7 @@ from dorimportd.events import (
     MailRefused,
     SessionRefused,
 )
+from dorimportd.instants import reach
 from dorimportd.receive.house import House
 from dorimportd.receive.replies import reply_to
 from dorimportd.receive.smtp.commands import COMMANDS, Breach, Stage, read_command
@@ -222,7 +223,9 @@ class MailSession(MendedESMTP):
             self._refuse(taken.refusal)
             return
         self._errors = 0
+        reach("smtp.accepted")
         self._say(250, "2.0.0", taken.sentence())
+        reach("smtp.answered")
 
     def _spoiled(self, taken: Taken) -> None:
         note = taken.mail.note

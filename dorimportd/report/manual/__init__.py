@@ -8,7 +8,16 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import Final
 
-ORDER: Final = ("install", "configuration", "customers", "sending", "formats", "deliveries", "operation")
+ORDER: Final = (
+    "install",
+    "configuration",
+    "customers",
+    "sending",
+    "formats",
+    "deliveries",
+    "operation",
+    "guarantees",
+)
 
 
 def topic(name: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from dorimportd.errors import StoreUnusable
+from dorimportd.instants import reach
 from dorimportd.store.connect import Connected
 from dorimportd.store.migrations import v0001_tables, v0002_withdrawn, v0003_samples
 from dorimportd.store.migrations.version import Version
@@ -30,12 +31,15 @@ def migrate(database: Connected, versions: Sequence[Version] = VERSIONS) -> None
         return
     if found > 0:
         database.back_up(f"schema-{found}")
+        reach("schema.copied")
     with database.writing():
         database.lock_schema()
         for version in versions[version_of(database, versions) :]:
             for statement in version.statements(database.dialect):
                 database.sql(statement)
+            reach("schema.version_made")
         database.sql(f"UPDATE schema_version SET version = {len(versions)}")
+    reach("schema.committed")
 
 
 def version_of(database: Connected, versions: Sequence[Version]) -> int:

@@ -1,0 +1,163 @@
+"""What was sent and acknowledged, against what is in the spool and the store.
+
+Nothing here asks the daemon: the spool is read as files, and the table is worked out from what was sent, in
+the order of the sequences.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from faults.sales import SalesFile, Told
+
+from dorimportd.store.store import Store
+from dorimportd.words import Counts, State
+
+
+@dataclass(slots=True)
+class Sent:
+    """A file that was sent, once or several times."""
+
+    file: SalesFile
+    attempts: int = 0
+    acknowledged: int = 0
+    sequences: list[int] = field(default_factory=list)  # that the sender was told
+
+
+class Accepted(NamedTuple):
+    """A delivery as it lies in the spool."""
+
+    sequence: int
+    envelope: dict[str, Any]
+    sha256: str  # of its bytes
+
+
+@dataclass(slots=True)
+class Books:
+    """All that was sent to one appliance."""
+
+    sent: dict[tuple[str, str], Sent] = field(default_factory=dict)  # by customer and name
+
+    def entry(self, file: SalesFile) -> Sent:
+        return self.sent.setdefault((file.customer, file.name), Sent(file))
+
+    def mistakes(self, state: Path, store: Store, log: str) -> list[str]:
+        """What is not as it must be, when everything has its outcome."""
+        spool = {each.sequence: each for each in accepted(state / "spool")}
+        return [
+            *self._wrong_deliveries(spool),
+            *self._wrong_outcomes(spool, store),
+            *self._wrong_rows(spool, store),
+            *self._wrong_leftovers(state / "spool"),
+            *told_twice(log),
+        ]
+
+    def _wrong_deliveries(self, spool: dict[int, Accepted]) -> Iterator[str]:
+        """Every one acknowledged is there, and nothing that nobody sent."""
+        found: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+        for each in spool.values():
+            envelope = each.envelope
+            key = envelope["customer"], envelope["name"]
+            found[key].append(each.sequence)
+            if key not in self.sent:
+                yield f"delivery {each.sequence} is {key}, which nobody sent"
+                continue
+            file = self.sent[key].file
+            said = (envelope["channel"], envelope["size"], envelope["sha256"], each.sha256)
+            digest = hashlib.sha256(file.content).hexdigest()
+            if said != (file.channel, len(file.content), digest, digest):
+                yield f"delivery {each.sequence} is {said}, and {key} was sent"
+        for key, sent in self.sent.items():
+            there = found[key]
+            if not sent.acknowledged <= len(there) <= sent.attempts:
+                yield f"{key} is {there}, sent {sent.attempts} times, acknowledged {sent.acknowledged} times"
+            if not set(sent.sequences) <= set(there):
+                yield f"{key} is {there}, and its sender was told {sent.sequences}"
+
+    def _wrong_outcomes(self, spool: dict[int, Accepted], store: Store) -> Iterator[str]:
+        """Each is imported or held once, and counts add up."""
+        rows = {each.sequence: each for each in store.deliveries()}
+        if rows.keys() != spool.keys():
+            yield f"deliveries {sorted(rows.keys() ^ spool.keys())} are in one of spool and store"
+        for sequence, row in rows.items():
+            envelope, outcome = row.delivery.envelope, row.outcome
+            file = self.sent[envelope.customer, envelope.name].file
+            told = file.told()
+            states = {State.HELD} if file.held else {State.IMPORTED, State.DUPLICATE}
+            if outcome.state not in states:
+                yield f"delivery {sequence} is {outcome.state}: {outcome.reason}"
+            yield from (f"delivery {sequence}: {each}" for each in wrong_counts(told, outcome.counts))
+            lines = [reject.line for reject in store.rejects(sequence)]
+            if not file.held and lines != told.rejected:
+                yield f"delivery {sequence} has rejects {lines}, not {told.rejected}"
+
+    def _wrong_rows(self, spool: dict[int, Accepted], store: Store) -> Iterator[str]:
+        """The table is what the files told, the highest sequence last."""
+        for customer in sorted({customer for customer, _ in self.sent}):
+            table = {each.transaction_id: each[1:6] + each[7:] for each in store.transactions(customer)}
+            expected = self.table(customer, spool)
+            wrong = {key for key in table.keys() | expected.keys() if table.get(key) != expected.get(key)}
+            for key in sorted(wrong)[:5]:
+                yield f"{customer} {key} is {table.get(key)}, not {expected.get(key)}"
+            if wrong:
+                yield f"{customer}: {len(wrong)} of {len(expected)} transactions are wrong"
+            counts = [each.outcome.counts for each in store.deliveries(customer)]
+            fresh = sum(each.imported - each.replaced for each in counts)
+            numbers = (store.transaction_counts().get(customer, 0), fresh)
+            if numbers != (len(expected), len(expected)):
+                yield f"{customer} has {numbers[0]} transactions, put in {numbers[1]}, not {len(expected)}"
+
+    def table(self, customer: str, spool: dict[int, Accepted]) -> dict[str, tuple[Any, ...]]:
+        """Location, ID, total, currency, time and delivery of each transaction."""
+        found: dict[str, tuple[Any, ...]] = {}
+        for sequence in sorted(spool):
+            envelope = spool[sequence].envelope
+            if envelope["customer"] == customer:
+                for key, sale in self.sent[customer, envelope["name"]].file.told().sales.items():
+                    found[key] = (sale.location, key, sale.total, "EUR", sale.occurred_at, sequence)
+        return found
+
+    def _wrong_leftovers(self, spool: Path) -> Iterator[str]:
+        """What was not accepted is the beginning of what was sent, if anything is left of it."""
+        for folder in spool.glob("incoming/*/*"):
+            note, data = folder / "upload", folder / "data"
+            if not note.exists() or not note.read_text():
+                continue  # nobody finds it, and age removes it
+            name = json.loads(note.read_text())["name"].removesuffix(".part")
+            content = self.sent[folder.parent.name, name].file.content
+            gap = folder / "gap"
+            size = int(gap.read_text()) if gap.exists() else data.stat().st_size
+            if data.read_bytes()[:size] != content[:size]:
+                yield f"{folder} is not the beginning of {name}"
+
+
+def accepted(spool: Path) -> Iterator[Accepted]:
+    for folder in sorted(spool.glob("accepted/*/*")):
+        envelope = json.loads((folder / "envelope").read_text())
+        digest = hashlib.sha256((folder / "data").read_bytes()).hexdigest()
+        yield Accepted(int(folder.name), envelope, digest)
+
+
+def wrong_counts(told: Told, counts: Counts) -> Iterable[str]:
+    whole = (counts.rows, counts.rejected, counts.duplicates, counts.imported + counts.unchanged)
+    expected = (told.rows, len(told.rejected), told.duplicates, len(told.sales))
+    if whole != expected or not 0 <= counts.replaced <= counts.imported:
+        return [f"{counts} do not add up to {expected}"]
+    return []
+
+
+def told_twice(log: str) -> Iterator[str]:
+    """An outcome is told once; one that a kill came before is told by nobody."""
+    found = Counter(re.findall(r"delivery (\d+) (?:imported|held|is a duplicate)", log))
+    return (
+        f"the outcome of delivery {number} was told {times} times"
+        for number, times in found.items()
+        if times > 1
+    )
