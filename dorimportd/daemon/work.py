@@ -73,6 +73,10 @@ class ImportWork:
             found.turns[:] = (self._turn(each.sequence, each.customer, each.size) for each in store.waiting())
         return found
 
+    def was_asked_for(self, sequence: int) -> bool:
+        """Whether a delivery that was held is to be read again.  Raises SpoolFailing."""
+        return was_asked_for(self._spool.outcomes, sequence)
+
     def _turn(self, sequence: int, customer: str, size: int) -> Turn:
         return Turn(sequence, customer, size, self._deaths.get(sequence, 0))
 

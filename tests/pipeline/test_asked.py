@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -59,13 +61,17 @@ def test_what_was_imported_stays_so_and_all_else_is_asked_for(spool):
 
 
 def test_the_outcome_is_on_the_disk_before_the_delivery_is_there(spool, monkeypatch):
-    """What is synced when the folder gets its name has the outcome in it."""
-    seen = []
+    """It is synced, and then the folder that has its name, which is renamed after that."""
+    synced, fsync = [], os.fsync
+
+    def noted(handle):
+        path = Path(f"/proc/self/fd/{handle}").readlink()
+        synced.append((path, sorted(each.name for each in path.iterdir()) if path.is_dir() else None))
+        fsync(handle)
+
     upload = spool.begin("acme", "late.csv", channel=Channel.SMTP, peer="")
     upload.write(0, b"x")
-    monkeypatch.setattr(
-        "dorimportd.spool.accept.sync_folder",
-        lambda folder: seen.append((folder.parent.name, sorted(each.name for each in folder.iterdir()))),
-    )
+    monkeypatch.setattr(os, "fsync", noted)
     spool.accept(upload, received_at=WHEN, past=Past(State.HELD, "It waits."))
-    assert seen[0] == ("acme", ["data", "envelope", "outcome", "upload"])
+    folder = (upload.folder, ["data", "envelope", "outcome", "upload"])
+    assert synced.index((upload.folder / "outcome", None)) < synced.index(folder)
