@@ -124,10 +124,6 @@ class ImportWork:
         self._forget(turn.sequence)
         return done
 
-    def was_asked_for(self, sequence: int) -> bool:
-        """Whether a delivery that was held is to be read again.  Raises SpoolFailing."""
-        return was_asked_for(self._spool.outcomes, sequence)
-
     def _mark(self, store: Store, turn: Turn) -> None:
         row = store.delivery(turn.sequence)
         try:
