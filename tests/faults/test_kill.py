@@ -271,7 +271,7 @@ def test_a_large_file_killed_in_each_of_its_windows(either):
 
 def test_a_large_file_that_is_read_otherwise_than_before_the_kill(mortal):
     """A power cut may take the outcome, which says by which format it was read; the format has changed."""
-    books = Books()
+    books = Books(begun_again=True)
     sales = [sale(f"L-{number:06}", 100 + number % 90_000) for number in range(120_000)]
     file = SalesFile("acme", "ftp", "large.csv", content_of(sales))
     send_at(mortal, books, "import.window_committed", file)
@@ -337,7 +337,7 @@ def test_a_mail_to_two_customers_killed_between_them_is_sent_again(made, instant
     assert len(mortal.accepted()) == there
     mortal.revive()
     reply = mortal.send(file, "acme", "bravo")
-    assert reply.sequences == (there + 1, there + 2)
+    assert reply.sequences == (3, 4)  # a number that was taken is not given again
     for each, sequence in zip(files, reply.sequences, strict=True):
         books.sent[each.customer, each.name] = Sent(each, 2, 1, [sequence])
     check(mortal, books)
@@ -359,7 +359,7 @@ def test_killed_while_older_tables_are_brought_to_the_newest(mortal):
     assert attempt(mortal, books, mixed("first", 1000)).acknowledged
     mortal.await_all()
     mortal.kill()
-    for each in mortal.state.glob("dorimportd.db*"):
+    for each in (*mortal.state.glob("dorimportd.db*"), mortal.log):  # it is imported, and told, once more
         each.unlink()
     older = open_sqlite(mortal.database)
     migrate(older, VERSIONS[:1])
