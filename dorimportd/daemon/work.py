@@ -48,17 +48,14 @@ class ImportWork:
         self._make_importer = make_importer
         self._left: dict[int, Mark] = spool.attempts.found()
         self._deaths: dict[int, int] = {}  # of the process, by the delivery that it imported
+        self._unreadable: set[int] = set()  # deliveries whose envelope could not be read
+        self._compared: Store | None = None  # in which all that was in the spool at that time is registered
 
     def look(self, store: Store, whole: bool) -> Found:
         """Enter new deliveries into the store; with *whole* all that wait there are found."""
         found = Found([], [], [], [], [])
-        for some in batched(self._spool.sequences(store.last_registered()), REGISTERED_AT_ONCE):
-            new = []
-            for sequence in some:
-                try:
-                    new.append(self._spool.delivery(sequence))
-                except NotAccepted as error:
-                    found.unreadable.append((sequence, str(error)))
+        for some in batched(self._unregistered(store), REGISTERED_AT_ONCE):
+            new = self._readable(some, found)
             # The process that accepted one from the disk may have been killed before it synced the name.
             self._spool.sync_names(each.sequence for each in new if each.envelope.channel is Channel.LOCAL)
             store.register(new)
@@ -72,6 +69,33 @@ class ImportWork:
             ask_store_again(self._spool.outcomes, store)
             found.turns[:] = (self._turn(each.sequence, each.customer, each.size) for each in store.waiting())
         return found
+
+    def _unregistered(self, store: Store) -> Iterator[int]:
+        """What is in the spool and not in the store, of which all is compared the first time.
+
+        Later that is what came since, and what could not be read until now.
+        """
+        if store is self._compared:
+            yield from sorted(self._unreadable)
+            yield from self._spool.sequences(store.last_registered())
+            return
+        for some in batched(self._spool.sequences(), REGISTERED_AT_ONCE):
+            known = store.registered(some[0], some[-1])
+            yield from (sequence for sequence in some if sequence not in known)
+        self._compared = store
+
+    def _readable(self, sequences: Iterable[int], found: Found) -> list[Delivery]:
+        """Those whose envelope can be read; the others are told once, and tried again at each look."""
+        readable = []
+        for sequence in sequences:
+            try:
+                readable.append(self._spool.delivery(sequence))
+                self._unreadable.discard(sequence)
+            except NotAccepted as error:
+                if sequence not in self._unreadable:
+                    found.unreadable.append((sequence, str(error)))
+                self._unreadable.add(sequence)
+        return readable
 
     def was_asked_for(self, sequence: int) -> bool:
         """Whether a delivery that was held is to be read again.  Raises SpoolFailing."""

@@ -118,6 +118,11 @@ def last_registered(database: Connected) -> int:
     return Deliveries.select(fn.MAX(Deliveries.sequence)).scalar(database) or 0
 
 
+def registered(database: Connected, first: int, last: int) -> set[int]:
+    query = Deliveries.select(Deliveries.sequence).where(Deliveries.sequence.between(first, last))
+    return {sequence for (sequence,) in query.tuples().execute(database)}
+
+
 def waiting(database: Connected) -> list[Waiting]:
     columns = (Deliveries.sequence, Deliveries.customer, Deliveries.size, Deliveries.tries)
     query = Deliveries.select(*columns).where(Deliveries.state.in_(WAITING)).order_by(Deliveries.sequence)

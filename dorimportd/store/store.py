@@ -103,6 +103,11 @@ class Store:
         with self._database.using():
             return deliveries.last_registered(self._database)
 
+    def registered(self, first: int, last: int) -> set[int]:
+        """Those of the sequences from *first* to *last* that are there."""
+        with self._database.using():
+            return deliveries.registered(self._database, first, last)
+
     def waiting(self) -> list[Waiting]:
         """The deliveries that are received or failed, in order of sequence."""
         with self._database.using():

@@ -207,7 +207,7 @@ FILE = (HEADER + ROW).encode()
 @pytest.mark.parametrize(
     "packed",
     [
-        gzip.compress(FILE),
+        gzip.compress(FILE, mtime=0),
         zipped(a=FILE),
         zipped(**{"a.csv": FILE, "__MACOSX/a.csv": b"x", "b/": b"", ".DS_Store": b""}),
     ],
