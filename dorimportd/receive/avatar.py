@@ -92,7 +92,7 @@ class CustomerAvatar:
         return self._incoming(upload)
 
     async def resume(self, path: bytes | str, offset: int | None = None) -> IncomingUpload:
-        """An upload that goes on at *offset*, or at the end of what is here when it is None.
+        """An upload that goes on at *offset*, or at the end of what the customer is shown when it is None.
 
         It goes on with the unfinished upload of that name; where there is none, with a copy of the
         file of that name that is here, since its sender adds to it; else it begins anew.
@@ -160,9 +160,10 @@ class CustomerAvatar:
                 return upload
             size = there.size if offset is None else min(offset, there.size)
             return self._from(upload, there.sequence, size)
-        if offset is not None and offset < upload.size:
+        end = upload.shown if offset is None else offset
+        if end < upload.size:
             try:
-                upload.set_size(offset)
+                upload.set_size(end)
             except NotAccepted:
                 self._spool.put_down(upload)
                 raise

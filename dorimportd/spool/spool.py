@@ -46,7 +46,7 @@ from dorimportd.spool.upload import (
     because,
     is_whole,
     remove_unclaimed,
-    resumable_size,
+    shown_size,
 )
 from dorimportd.words import Channel, Delivery
 
@@ -395,7 +395,7 @@ class Spool:
                 upload = self._open.get(folder)
             try:
                 status = (folder / "data").stat()
-                size = resumable_size(folder) if upload is None else upload.size
+                size = shown_size(folder) if upload is None else upload.size
             except (OSError, ValueError):
                 continue  # it was accepted or dropped meanwhile
             yield Entry(note.name, size, int(status.st_mtime), None)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dorimportd.spool.upload import Note, resumable_size
+from dorimportd.spool.upload import Note, received_size
 from dorimportd.words import Channel
 
 
@@ -16,7 +16,7 @@ class Unfinished:
 
     customer: str
     name: str  # as the sender named the file; that of the folder when a crash has cut the note
-    size: int  # bytes that can be resumed behind
+    size: int  # bytes that came, without a gap
     channel: Channel | None  # None when a crash has cut the note, as the next two
     peer: str
     began_at: str  # ISO 8601
@@ -30,7 +30,7 @@ class Unfinished:
         last_byte_at = datetime.fromtimestamp((data if data.exists() else folder).stat().st_mtime, UTC)
         try:
             note = Note.read(folder)
-            size = resumable_size(folder)
+            size = received_size(folder)
         except (ValueError, KeyError, FileNotFoundError):
             size = data.stat().st_size if data.exists() else 0
             return cls(customer, folder.name, size, None, "", "", last_byte_at)

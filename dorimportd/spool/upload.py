@@ -114,7 +114,7 @@ def remove_unclaimed(folder: Path) -> bool:
     return True
 
 
-def resumable_size(folder: Path) -> int:
+def received_size(folder: Path) -> int:
     """How many bytes of the upload *folder* are there without a gap.  Raises OSError, ValueError."""
     gap = folder / "gap"
     return int(gap.read_text()) if gap.exists() else (folder / "data").stat().st_size
@@ -123,9 +123,19 @@ def resumable_size(folder: Path) -> int:
 def is_whole(folder: Path) -> bool:
     """Whether the sender of the upload *folder* has closed it and written nothing since."""
     try:
-        return int((folder / "whole").read_text()) == resumable_size(folder)
+        return int((folder / "whole").read_text()) == received_size(folder)
     except (OSError, ValueError):
         return False
+
+
+def shown_size(folder: Path) -> int:
+    """How many bytes of the upload *folder* its sender is told to be here.  Raises OSError, ValueError.
+
+    One fewer than there are, unless it was closed: all may have come before the connection was lost, and a
+    client that found its file here in full would take it for sent, and never close it.
+    """
+    size = received_size(folder)
+    return size if is_whole(folder) else max(0, size - 1)
 
 
 def because(error: OSError) -> NotAccepted:
@@ -152,6 +162,7 @@ class Upload:
         self._ahead: dict[int, int] = {}  # start -> end of what came before its turn
         self._unchecked = 0  # bytes written since the free space was looked at
         self.size = 0
+        self.shown = 0  # bytes that its sender was told to be here, before it was resumed
         self.broken = False  # a sync failed: what the disk holds is not known any more
         self.unplaced = False  # there was no space for all of it: what came gives its own back
         self._kept = False  # there may be a mark of what is on the disk
@@ -211,7 +222,8 @@ class Upload:
         One that was closed is no longer whole, if it is for *writing*.  Raises SpoolFailing.
         """
         try:
-            size = resumable_size(self.folder)
+            size = received_size(self.folder)
+            self.shown = shown_size(self.folder)
             self._kept = True
             if writing and (self.folder / "whole").exists():
                 self._unmark()

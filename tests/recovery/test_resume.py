@@ -240,7 +240,7 @@ def test_clients_go_on_where_they_were_broken_off(scene, end):
         (name, sizes[name], CLIENTS[name.removesuffix(".csv")].channel, "127.0.0.1") for name in sorted(sizes)
     ]
     assert all(each["began_at"] <= each["last_byte_at"] for each in listed)
-    assert scene.seen() == sizes
+    assert scene.seen() == {name: size - 1 for name, size in sizes.items()}  # the last byte is sent again
     assert scene.delivered() == {}
     for name in names:
         scene.resume(name)
@@ -266,7 +266,7 @@ def test_ftplib_goes_on_after_a_restart(scene, verb):
         session.login("acme", PASSWORD)
         session.voidcmd("TYPE I")
         here = session.size("lib.csv")
-        assert here == 300_000
+        assert here == 299_999
         rest = io.BytesIO(CONTENT[here:])
         if verb == "REST":
             session.storbinary("STOR lib.csv", rest, rest=here)

@@ -92,7 +92,7 @@ def in_a_process_that_dies(spool, *pieces):
 def test_a_crash_does_not_hide_a_gap(spool):
     in_a_process_that_dies(spool, "0:abc", "5:fgh")
     after = Spool(spool.layout.root, room=spool.room)
-    assert after.entry("acme", "a.csv").size == 3
+    assert after.entry("acme", "a.csv").size == 2
     assert after.resume("acme", "a.csv").size == 3
 
 
@@ -100,10 +100,30 @@ def test_an_unfinished_upload_is_listed_under_its_name_and_resumed_by_the_next_p
     in_a_process_that_dies(spool, "0:half")
     after = Spool(spool.layout.root, room=spool.room)
     after.recover()
-    assert [(each.name, each.size, each.sequence) for each in after.entries("acme")] == [("a.csv", 4, None)]
+    assert [(each.name, each.size, each.sequence) for each in after.entries("acme")] == [("a.csv", 3, None)]
     upload = after.resume("acme", "a.csv")
     upload.write(4, b" and half")
     assert after.open_delivery(after.accept(upload).sequence).read() == b"half and half"
+
+
+def test_an_upload_of_which_all_came_and_that_was_not_closed_does_not_look_whole(spool):
+    """A client that finds its file there in full takes it for sent, and closes nothing."""
+    upload = begin(spool)
+    upload.write(0, b"all of it")
+    spool.put_down(upload)
+    assert spool.entry("acme", "a.csv").size == 8
+    upload = spool.resume("acme", "a.csv")
+    assert (upload.size, upload.shown) == (9, 8)
+    upload.write(8, b"t")
+    assert spool.open_delivery(spool.accept(upload).sequence).read() == b"all of it"
+
+
+def test_an_upload_that_was_closed_under_a_temporary_name_is_listed_in_full(spool):
+    upload = begin(spool, "a.csv.part")
+    upload.write(0, b"all of it")
+    upload.keep_whole()
+    spool.put_down(upload)
+    assert spool.entry("acme", "a.csv.part").size == 9
 
 
 def test_one_session_at_a_time_writes_an_upload(spool):
@@ -249,7 +269,7 @@ def test_an_upload_that_cannot_be_read_again_is_left_as_it_lies(spool, monkeypat
         raise OSError(5, "Input/output error")
 
     with monkeypatch.context() as patch:
-        patch.setattr(uploading, "resumable_size", fail)
+        patch.setattr(uploading, "received_size", fail)
         with pytest.raises(SpoolFailing):
             spool.resume("acme", "a.csv")
     assert spool.resume("acme", "a.csv").size == 6

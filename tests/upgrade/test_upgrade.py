@@ -59,7 +59,7 @@ HELD = (
     "Its columns are `Store`, `Receipt`, `Gross`, `Time`."
 )
 FILES = [
-    *(("bad.csv", 195), ("half.csv", 41), ("mailed.csv", 97), ("other.csv", 59)),
+    *(("bad.csv", 195), ("half.csv", 40), ("mailed.csv", 97), ("other.csv", 59)),
     *(("sales.csv", 132), ("void.csv", 74), ("waits.csv", 59)),
 ]
 
@@ -71,6 +71,7 @@ class Older(Appliance):
         self.folder = folder
         self.config = folder / "dorimportd.toml"
         self.log = folder / "log"
+        self.command = [BIN / "dorimportd"]
         self.daemon = None
         self.state = folder / "state"
         with tarfile.open(HERE / archive) as files:

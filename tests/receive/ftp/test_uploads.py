@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 import struct
 
+import pytest
+
 CONTENT = b"id;total\r\n1;2,50\r\n"
 
 
@@ -21,16 +23,16 @@ def sequence(answer: str) -> int:
 
 
 def test_a_whole_file_is_a_delivery_when_226_is_said(door, talk):
-    number = sequence(talk.store("STOR whole.csv", CONTENT))
+    number = sequence(talk.store("STOR arrived.csv", CONTENT))
     envelope = door.spool.delivery(number).envelope
     assert (envelope.customer, envelope.channel, envelope.name, envelope.size, envelope.peer) == (
         "acme",
         "ftp",
-        "whole.csv",
+        "arrived.csv",
         18,
         "127.0.0.1",
     )
-    assert door.delivered("whole.csv") == [CONTENT]
+    assert door.delivered("arrived.csv") == [CONTENT]
 
 
 def test_the_same_name_again_is_a_new_delivery(door, talk):
@@ -109,16 +111,28 @@ def test_quit_during_a_transfer_waits_for_its_end(door, talk):
     assert talk.ended()
 
 
-def test_rest_and_stor_go_on_where_an_upload_was_broken_off(door, talk):
+@pytest.mark.parametrize("begin", [9, 10], ids=["as SIZE says", "as the client has counted"])
+def test_rest_and_stor_go_on_where_an_upload_was_broken_off(door, talk, begin):
     data = talk.begin("STOR resumed.csv")
     data.sendall(CONTENT[:10])
     talk.moved(10)
     reset(data)
     talk.hear()
-    assert talk.ask("SIZE resumed.csv") == "213 10"
-    assert talk.ask("REST 10") == "350 The next transfer begins at byte 10."
-    sequence(talk.store("STOR resumed.csv", CONTENT[10:]))
-    assert door.delivered("resumed.csv") == [CONTENT]
+    assert talk.ask("SIZE resumed.csv") == "213 9"
+    assert talk.ask(f"REST {begin}") == f"350 The next transfer begins at byte {begin}."
+    sequence(talk.store("STOR resumed.csv", CONTENT[begin:]))
+    assert door.delivered("resumed.csv")[-1] == CONTENT
+
+
+def test_a_file_of_which_all_came_before_the_connection_was_lost_does_not_look_whole(door, talk):
+    data = talk.begin("STOR arrived.csv")
+    data.sendall(CONTENT)
+    talk.moved(len(CONTENT))
+    reset(data)
+    talk.hear()
+    assert talk.ask("SIZE arrived.csv") == f"213 {len(CONTENT) - 1}"
+    sequence(talk.store("APPE arrived.csv", CONTENT[-1:]))
+    assert door.delivered("arrived.csv") == [CONTENT]
 
 
 def test_rest_below_what_is_here_writes_over_it(door, talk):
@@ -145,7 +159,8 @@ def test_appe_adds_to_an_unfinished_upload_to_a_file_and_to_nothing(door, talk):
     talk.moved(2)
     reset(data)
     talk.hear()
-    sequence(talk.store("APPE grows.csv", b"cd"))
+    assert talk.ask("SIZE grows.csv") == "213 1"
+    sequence(talk.store("APPE grows.csv", b"bcd"))
     sequence(talk.store("APPE grows.csv", b"ef"))
     assert door.delivered("grows.csv") == [b"abcd", b"abcdef"]
 

@@ -69,7 +69,7 @@ def test_an_end_without_a_close_keeps_the_upload_for_resuming(session):
     handle = session.open(b"/a.csv", NEW)
     session.write(handle, 0, b"one,")
     ended = session.server.end("the connection was lost")
-    assert (ended.called, session.deliveries(), session.unfinished()) == (True, [], [("a.csv", 4)])
+    assert (ended.called, session.deliveries(), session.unfinished()) == (True, [], [("a.csv", 3)])
     assert session.told == [UploadAbandoned("acme", "sftp", "a.csv", 4, "the connection was lost")]
 
 
@@ -141,7 +141,8 @@ def test_a_file_that_is_opened_and_not_written_stays_as_it_is(session):
     assert session.deliveries() == [(1, "a.csv", b"old")]
 
 
-def test_reput_goes_on_where_the_connection_was_lost(session):
+@pytest.mark.parametrize("begin", [3, 4], ids=["as STAT says", "as the client has counted"])
+def test_reput_goes_on_where_the_connection_was_lost(session, begin):
     handle = session.open(b"/a.csv", NEW)
     session.write(handle, 0, b"one,")
     session.server.end("the connection was lost")
@@ -149,7 +150,7 @@ def test_reput_goes_on_where_the_connection_was_lost(session):
     session.send(struct.pack("!LBL", 5, 1, 3))
     session.outlet.answers()
     handle = session.open(b"/a.csv", WRITE)
-    session.write(handle, 4, b"two")
+    session.write(handle, begin, b"one,two"[begin:])
     session.close(handle)
     assert session.deliveries() == [(1, "a.csv", b"one,two")]
 
