@@ -93,8 +93,8 @@ class Desk:
     @cached_property
     def spool(self) -> Spool:
         """Raises SpoolUnusable."""
+        from dorimportd.spool.room import Room
         from dorimportd.spool.spool import Spool
-        from dorimportd.spool.upload import Room
 
         self.become_owner()
         settings = self.settings

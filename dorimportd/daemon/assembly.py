@@ -53,8 +53,8 @@ from dorimportd.receive.tls import TlsContexts
 from dorimportd.receive.tls import load_or_make as load_or_make_tls
 from dorimportd.receive.workers import Workers
 from dorimportd.report.shapes import delivery_shape, status_shape
+from dorimportd.spool.room import Room
 from dorimportd.spool.spool import Spool
-from dorimportd.spool.upload import Room
 from dorimportd.store.sales import SalesRow
 from dorimportd.store.store import Store, open_store, url_shown
 from dorimportd.words import Channel, Envelope, iso

@@ -15,8 +15,8 @@ from typing import Final
 
 from dorimportd.pipeline.backup import DATABASE, BadBackup, Entry, copied, digest_of, entries
 from dorimportd.spool.durable import make_folders, sync_folder
+from dorimportd.spool.room import Room
 from dorimportd.spool.spool import Spool
-from dorimportd.spool.upload import Room
 
 BESIDE: Final = "restore-unfinished"
 PRIVATE: Final = 0o600

@@ -31,7 +31,8 @@ from dorimportd.instants import reach
 from dorimportd.spool.durable import make_folder, sync_folder, write_synced
 from dorimportd.spool.layout import Layout
 from dorimportd.spool.outcomes import Past, write_first
-from dorimportd.spool.upload import Upload, because
+from dorimportd.spool.room import because
+from dorimportd.spool.upload import Upload
 from dorimportd.words import Channel, Delivery, Envelope
 
 DIGITS: Final = 20  # of the counter, so that it is always overwritten whole

@@ -20,7 +20,7 @@ from typing import Final
 
 from dorimportd.spool.durable import make_folder
 from dorimportd.spool.layout import Layout
-from dorimportd.spool.upload import because
+from dorimportd.spool.room import because
 
 BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 

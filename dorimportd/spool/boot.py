@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -17,10 +18,10 @@ from dorimportd.spool.layout import Layout
 BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
-def mend(layout: Layout) -> None:
-    """Cut each unfinished upload to what was synced, if the machine has started again.  Raises OSError."""
+def mend(layout: Layout, uploads: Iterable[Path]) -> None:
+    """Cut each of *uploads* to what was synced, if the machine has started again.  Raises OSError."""
     if has_started_again(layout):
-        for folder in layout.incoming.glob("*/*"):
+        for folder in uploads:
             cut_to_kept(folder)
     if BOOT.exists():
         replace(layout.boot, BOOT.read_text())

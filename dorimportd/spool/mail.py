@@ -28,7 +28,7 @@ from dorimportd.spool.bytes import PACKED, open_bytes
 from dorimportd.spool.bytes import remove as remove_bytes
 from dorimportd.spool.durable import make_folder, remove, replace, sync_folder, write_synced
 from dorimportd.spool.layout import Layout, token
-from dorimportd.spool.upload import SPACE_CHECKED_EVERY, Room, because
+from dorimportd.spool.room import SPACE_CHECKED_EVERY, Room, because
 
 EML: Final = ".eml"
 

@@ -26,7 +26,7 @@ from dorimportd.instants import reach
 from dorimportd.spool.bytes import check_kept
 from dorimportd.spool.durable import locked, make_folder, remove, replace, sync_folder, write_synced
 from dorimportd.spool.layout import Layout, token
-from dorimportd.spool.upload import because
+from dorimportd.spool.room import because
 from dorimportd.words import State
 
 OUTCOME: Final = "outcome"

@@ -7,8 +7,6 @@ the command line works beside it, since a sequence is taken across processes.
 from __future__ import annotations
 
 import fcntl
-import os
-import shutil
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -25,35 +23,23 @@ from dorimportd.errors import (
     SpoolFailing,
     SpoolInUse,
     SpoolUnusable,
-    TooManyUnfinished,
 )
-from dorimportd.instants import reach
 from dorimportd.spool.accept import Sequence, accept, read_envelope
 from dorimportd.spool.attempts import Attempts
-from dorimportd.spool.boot import mend
 from dorimportd.spool.bytes import DATA, check_kept, open_bytes, removed_at
-from dorimportd.spool.durable import make_folder, make_folders, refuse_link, replace, sync_folder, sync_place
-from dorimportd.spool.layout import PER_FOLDER, VERSION, Layout, token
+from dorimportd.spool.durable import make_folder, make_folders, replace, sync_folder, sync_place
+from dorimportd.spool.folder import is_whole
+from dorimportd.spool.incoming import Incoming
+from dorimportd.spool.layout import PER_FOLDER, VERSION, Layout
 from dorimportd.spool.mail import KeptMail, MailUpload, copies
-from dorimportd.spool.names import check_name, final_name
+from dorimportd.spool.names import check_name
 from dorimportd.spool.outcomes import Outcomes, Past
+from dorimportd.spool.room import Room, because
 from dorimportd.spool.roots import Entry, Roots
 from dorimportd.spool.unfinished import Unfinished
-from dorimportd.spool.upload import (
-    Note,
-    Room,
-    Upload,
-    because,
-    is_whole,
-    remove_unclaimed,
-    shown_size,
-)
+from dorimportd.spool.upload import Upload
 from dorimportd.words import Channel, Delivery
 
-# On these a client that begins a name anew has given up the broken upload of it.
-RESUMES: Final = (Channel.SFTP, Channel.FTP)
-# Of one customer: each is looked at whenever it asks for a file, on a thread that others wait for.
-MOST_UNFINISHED: Final = 1000
 SORTED_AT_ONCE: Final = 2000  # names
 
 
@@ -70,7 +56,7 @@ class Spool:
         self.roots = Roots(self.layout)
         self.outcomes = Outcomes(self.layout)
         self.attempts = Attempts(self.layout)
-        self._open: dict[Path, Upload] = {}
+        self._incoming = Incoming(self.layout, lambda: self.room)
         self._lock = threading.Lock()
         self._held: IO[str] | None = None
         self._unshown: list[Delivery] = []
@@ -133,21 +119,13 @@ class Spool:
                 replace(self.layout.version, f"{VERSION}\n")
             self.sequence.recover()
             self._sync_last()
-            for left in self.layout.incoming.glob("*.eml"):
-                left.unlink()  # its sender got no 250
-            for left in self.layout.incoming.glob("*/*/envelope"):
-                if not (left.parent.is_symlink() or left.parent.parent.is_symlink()):
-                    left.unlink()
-            for left in self.layout.incoming.glob("*/*"):
-                if not may_be_resumed(left):
-                    remove_unclaimed(left)
-            mend(self.layout)
+            self._incoming.recover()
             last = self.sequence.last()
             shown = last // PER_FOLDER * PER_FOLDER - 1  # those before were synced when the folder was full
             self.roots.put_all(self.shown(max(0, shown - PER_FOLDER)))
         except OSError as error:
             raise SpoolUnusable(f"{error.filename or self.layout.root}: {error.strerror}") from error
-        return sum(1 for _ in self.layout.incoming.glob("*/*"))
+        return self._incoming.count()
 
     def _sync_last(self) -> None:
         """Who accepted the last delivery may have been killed before he synced its name."""
@@ -172,7 +150,7 @@ class Spool:
             except NotAccepted:
                 continue
 
-    # Uploads.
+    # Uploads: see incoming.py.
 
     def begin(
         self, customer: str, name: str, *, channel: Channel, peer: str, recovered: bool = False
@@ -181,52 +159,30 @@ class Spool:
 
         Raises BadName, TooManyUnfinished, NoSpace or SpoolFailing.
         """
-        check_name(name)
-        folder = self.layout.incoming / customer / token()
-        note = Note(name, channel, peer, datetime.now(UTC).isoformat(), recovered)
-        try:
-            self.room.check(self.layout.incoming)
-            refuse_link(folder.parent)
-            if channel in RESUMES and count_of(folder.parent) >= MOST_UNFINISHED:
-                raise TooManyUnfinished
-            folder.mkdir(mode=0o750, parents=True)
-            reach("upload.folder_made", name)
-            upload = self._opened(folder, customer, note)
-        except OSError as error:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise because(error) from error
-        try:
-            reach("upload.claimed", name)
-            note.write(folder)  # only now, that it is claimed, can others find it
-            reach("upload.note_written", name)
-            if channel in RESUMES:
-                self._drop_earlier(customer, name, folder)
-        except OSError as error:
-            self.drop(upload)
-            raise because(error) from error
-        return upload
+        return self._incoming.begin(customer, name, channel=channel, peer=peer, recovered=recovered)
 
     def resume(self, customer: str, name: str) -> Upload:
         """The unfinished upload of *name*, to go on with.
 
         Raises NoSuchFile when there is none, UploadBusy when another session writes it, SpoolFailing.
         """
-        return self._reopened(*self._find(customer, name), customer, writing=True)
+        return self._incoming.resume(customer, name)
 
-    def _reopened(self, folder: Path, note: Note, customer: str, *, writing: bool) -> Upload:
-        try:
-            upload = self._opened(folder, customer, note)
-        except FileNotFoundError as error:
-            raise NoSuchFile from error
-        except OSError as error:
-            raise because(error) from error
-        try:
-            upload.resume(writing=writing)
-        except SpoolFailing:
-            upload.let_go()
-            self._forget(upload)
-            raise
-        return upload
+    def put_down(self, upload: Upload) -> None:
+        """Nobody writes *upload* any more; it is kept, unless it is empty, broken or unplaced."""
+        self._incoming.put_down(upload)
+
+    def drop(self, upload: Upload) -> None:
+        """Nobody writes *upload* any more, and it is of no use."""
+        self._incoming.drop(upload)
+
+    def unfinished(self, customer: str) -> list[Unfinished]:
+        """The uploads of *customer* that can be resumed, or are being written, by name."""
+        return self._incoming.unfinished(customer)
+
+    def drop_unfinished(self, before: datetime) -> list[Unfinished]:
+        """Remove uploads that nobody writes and whose last byte came before *before*; which they were."""
+        return self._incoming.drop_unfinished(before)
 
     def accept_kept(self, customer: str, name: str, final: str) -> Delivery:
         """Make a delivery called *final* of the upload *name*, which its sender has closed.
@@ -234,31 +190,14 @@ class Spool:
         Raises NoSuchFile, UploadBusy, Incomplete when it was not closed, and what accept raises.
         """
         check_name(final)
-        folder, note = self._find(customer, name)
-        upload = self._reopened(folder, note, customer, writing=False)
+        folder, note = self._incoming.find(customer, name)
+        upload = self._incoming.reopened(folder, note, customer, writing=False)
         if not is_whole(folder):
             self.put_down(upload)
             raise Incomplete
         delivery = self.accept(upload, name=final)
-        self._drop_earlier(customer, name, folder)
+        self._incoming.drop_earlier(customer, name, folder)
         return delivery
-
-    def put_down(self, upload: Upload) -> None:
-        """Nobody writes *upload* any more; it is kept, unless it is empty, broken or unplaced."""
-        if upload.broken or upload.unplaced or (upload.size == 0 and not is_whole(upload.folder)):
-            upload.drop()
-        else:
-            keep(upload)
-        try:
-            upload.close()
-        except OSError:
-            upload.drop()  # what lies there is not known any more
-        self._forget(upload)
-
-    def drop(self, upload: Upload) -> None:
-        """Nobody writes *upload* any more, and it is of no use."""
-        upload.drop()
-        self._forget(upload)
 
     def accept(
         self,
@@ -288,7 +227,7 @@ class Spool:
         except BaseException:
             self.put_down(upload)
             raise
-        self._forget(upload)
+        self._incoming.forget(upload)
         self._show(delivery)
         return delivery
 
@@ -314,43 +253,6 @@ class Spool:
             return False
         return True
 
-    def _forget(self, upload: Upload) -> None:
-        with self._lock:
-            self._open.pop(upload.folder, None)
-
-    def _drop_earlier(self, customer: str, name: str, newest: Path) -> None:
-        """Drop broken uploads of *name* but the *newest*."""
-        for folder, note in self._unfinished(customer):
-            if note.name == name and folder != newest:
-                remove_unclaimed(folder)
-
-    def _opened(self, folder: Path, customer: str, note: Note) -> Upload:
-        upload = Upload(folder, customer, note, room=self.room)
-        with self._lock:
-            self._open[folder] = upload
-        return upload
-
-    def _unfinished(self, customer: str) -> Iterator[tuple[Path, Note]]:
-        """Uploads of *customer* that can be resumed, the newest last.
-
-        One whose note was cut by a crash is passed over.
-        """
-        found = []
-        incoming = self.layout.incoming / customer
-        for folder in () if incoming.is_symlink() else incoming.glob("*"):
-            try:
-                found.append((folder, Note.read(folder)))
-            except (OSError, ValueError, KeyError):
-                continue  # it was accepted or dropped meanwhile, or has no note: age removes it
-        resumable = (each for each in found if each[1].channel in RESUMES)
-        yield from sorted(resumable, key=lambda each: each[1].began_at)
-
-    def _find(self, customer: str, name: str) -> tuple[Path, Note]:
-        for folder, note in reversed(list(self._unfinished(customer))):
-            if note.name == name:
-                return folder, note
-        raise NoSuchFile
-
     # What a customer sees.
 
     def entries(self, customer: str) -> Iterator[Entry]:
@@ -359,7 +261,7 @@ class Spool:
         Each entry is read when it is asked for, so a long listing neither takes memory nor holds up other
         threads, as making, sorting and forgetting 100,000 at once would.
         """
-        partial = {each.name: each for each in self._partial(customer)}
+        partial = {each.name: each for each in self._incoming.partial(customer)}
         whole = (name for name in self.roots.names(customer) if name not in partial)
         for name in in_order(chain(whole, partial)):
             found = partial.get(name) or self.roots.get(customer, name)
@@ -368,7 +270,7 @@ class Spool:
 
     def entry(self, customer: str, name: str) -> Entry:
         """One file of the root folder.  Raises NoSuchFile."""
-        partial = [each for each in self._partial(customer) if each.name == name]
+        partial = [each for each in self._incoming.partial(customer) if each.name == name]
         found = partial[-1] if partial else self.roots.get(customer, name)
         if found is None:
             raise NoSuchFile
@@ -379,26 +281,11 @@ class Spool:
         there = self.entry(customer, name)
         if there.sequence is not None:
             return self.open_delivery(there.sequence)
-        folder, _ = self._find(customer, name)
-        try:
-            return os.fdopen(os.open(folder / "data", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW), "rb")
-        except OSError as error:
-            raise because(error) from error
+        return self._incoming.open(customer, name)
 
     def waits_for(self, customer: str, name: str) -> bool:
         """Whether an unfinished upload under a temporary name will become *name*."""
-        return any(final_name(each.name) == name for each in self._partial(customer))
-
-    def _partial(self, customer: str) -> Iterator[Entry]:
-        for folder, note in self._unfinished(customer):
-            with self._lock:
-                upload = self._open.get(folder)
-            try:
-                status = (folder / "data").stat()
-                size = shown_size(folder) if upload is None else upload.size
-            except (OSError, ValueError):
-                continue  # it was accepted or dropped meanwhile
-            yield Entry(note.name, size, int(status.st_mtime), None)
+        return self._incoming.waits_for(customer, name)
 
     # Deliveries.
 
@@ -458,59 +345,6 @@ class Spool:
     def mails(self, message_id: str) -> Iterator[KeptMail]:
         """All kept copies of a message, the oldest first.  Raises SpoolFailing."""
         return copies(self.layout, message_id)
-
-    # Leftovers.
-
-    def unfinished(self, customer: str) -> list[Unfinished]:
-        """The uploads of *customer* that can be resumed, or are being written, by name."""
-        found = []
-        for folder, _ in self._unfinished(customer):
-            try:
-                found.append(Unfinished.read(folder))
-            except FileNotFoundError:
-                continue  # it was accepted or dropped meanwhile
-        return sorted(found, key=lambda each: (each.name, each.began_at))
-
-    def drop_unfinished(self, before: datetime) -> list[Unfinished]:
-        """Remove uploads that nobody writes and whose last byte came before *before*; which they were."""
-        dropped = []
-        for folder in self.layout.incoming.glob("*/*"):
-            try:
-                if folder.is_symlink() or folder.parent.is_symlink():
-                    continue
-                touched = max(each.stat().st_mtime for each in (folder, *folder.iterdir()))
-                if touched < before.timestamp():
-                    upload = Unfinished.read(folder)
-                    if remove_unclaimed(folder):
-                        dropped.append(upload)
-            except (FileNotFoundError, NotADirectoryError):
-                continue  # it was accepted or dropped meanwhile, or is none of ours
-        return dropped
-
-
-def may_be_resumed(folder: Path) -> bool:
-    """Whether the sender of the upload *folder* can go on with it; also where nobody knows who that is."""
-    try:
-        return Note.read(folder).channel in RESUMES
-    except (OSError, ValueError, KeyError):
-        return True
-
-
-def keep(upload: Upload) -> None:
-    """Have what came of *upload* outlive a power cut, if the disk takes it."""
-    try:
-        upload.keep()
-    except NotAccepted:
-        if upload.broken:
-            upload.drop()  # what the disk has of it is not known
-
-
-def count_of(folder: Path) -> int:
-    """How many names *folder* has, 0 when it is not there.  Raises OSError."""
-    try:
-        return len(os.listdir(folder))
-    except FileNotFoundError:
-        return 0
 
 
 def in_order(names: Iterable[str]) -> Iterator[str]:

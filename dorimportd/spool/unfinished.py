@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dorimportd.spool.upload import Note, received_size
+from dorimportd.spool.folder import Note, received_size
 from dorimportd.words import Channel
 
 

@@ -18,8 +18,8 @@ from dorimportd.parse.convert import Converter
 from dorimportd.parse.format import parse_format
 from dorimportd.parse.read import read
 from dorimportd.pipeline.importer import Importer, Plan
+from dorimportd.spool.room import Room
 from dorimportd.spool.spool import Spool
-from dorimportd.spool.upload import Room
 from dorimportd.store.store import open_store
 from dorimportd.words import Channel, State
 

@@ -13,8 +13,8 @@ from appliance import Appliance
 from faults.doors import HEADER, Doors
 
 from dorimportd.daemon.housekeeping import Today
+from dorimportd.spool.room import Room
 from dorimportd.spool.spool import Spool
-from dorimportd.spool.upload import Room
 from dorimportd.words import Channel
 
 pytestmark = pytest.mark.timeout(600)  # for a machine that does much else

@@ -27,8 +27,8 @@ from dorimportd.parse.format import parse_format
 from dorimportd.pipeline.history import History as Outcomes
 from dorimportd.pipeline.importer import Importer, Plan
 from dorimportd.pipeline.turns import LARGE, Turn, Turns
+from dorimportd.spool.room import Room
 from dorimportd.spool.spool import Spool
-from dorimportd.spool.upload import Room
 from dorimportd.store.imports import Run
 from dorimportd.store.store import open_store
 from dorimportd.words import Channel, State

@@ -17,8 +17,8 @@ from dorimportd.errors import NoSuchFile, NotAccepted
 from dorimportd.spool.durable import sync_folder
 from dorimportd.spool.mail import MailNote
 from dorimportd.spool.outcomes import Past, Reading
+from dorimportd.spool.room import Room
 from dorimportd.spool.spool import Spool
-from dorimportd.spool.upload import Room
 from dorimportd.words import Channel, State
 
 pytestmark = pytest.mark.timeout(600)

@@ -15,8 +15,8 @@ from dorimportd.parse.format import parse_format
 from dorimportd.parse.read import read
 from dorimportd.receive.smtp.parameters import decode
 from dorimportd.report.lines import one_line
+from dorimportd.spool.room import Room
 from dorimportd.spool.spool import Spool
-from dorimportd.spool.upload import Room
 from dorimportd.words import Channel
 
 FORMAT = 'location = "Store"\ntransaction_id = "No"\ntotal = "Total"\ntime = "Time"\n'

@@ -10,8 +10,8 @@ import pytest
 
 from dorimportd.pipeline.asked import ask_store_again, was_asked_for
 from dorimportd.spool.outcomes import Past, Reading
+from dorimportd.spool.room import Room
 from dorimportd.spool.spool import Spool
-from dorimportd.spool.upload import Room
 from dorimportd.store.store import open_store
 from dorimportd.words import Channel, State
 

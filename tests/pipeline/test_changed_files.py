@@ -11,8 +11,8 @@ from dorimportd.parse.batch import Defaults
 from dorimportd.parse.format import parse_format
 from dorimportd.pipeline import importer as pipeline
 from dorimportd.pipeline.importer import Importer, Plan
+from dorimportd.spool.room import Room
 from dorimportd.spool.spool import Spool
-from dorimportd.spool.upload import Room
 from dorimportd.store.imports import Run
 from dorimportd.store.store import open_store
 from dorimportd.words import Channel, Counts, State

@@ -13,8 +13,8 @@ from dorimportd.pipeline.history import History, Recalled
 from dorimportd.pipeline.importer import Importer, Plan
 from dorimportd.pipeline.rebuild import rebuild
 from dorimportd.spool.outcomes import Past, Reading
+from dorimportd.spool.room import Room
 from dorimportd.spool.spool import Spool
-from dorimportd.spool.upload import Room
 from dorimportd.store.store import open_new_store, open_store
 from dorimportd.words import Channel, State
 

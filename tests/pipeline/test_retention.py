@@ -15,8 +15,8 @@ from dorimportd.spool import retention as spooled
 from dorimportd.spool.mail import MailNote
 from dorimportd.spool.outcomes import Past, Reading
 from dorimportd.spool.retention import DAY, Before, read_note
+from dorimportd.spool.room import Room
 from dorimportd.spool.spool import Spool
-from dorimportd.spool.upload import Room
 from dorimportd.store.samples import Sample, Shown
 from dorimportd.store.store import open_store
 from dorimportd.words import Channel, State, Transaction

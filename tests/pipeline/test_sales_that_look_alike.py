@@ -15,8 +15,8 @@ import pytest
 from dorimportd.parse.batch import Defaults
 from dorimportd.parse.format import parse_format
 from dorimportd.pipeline.importer import Importer, Plan
+from dorimportd.spool.room import Room
 from dorimportd.spool.spool import Spool
-from dorimportd.spool.upload import Room
 from dorimportd.store.store import open_store
 from dorimportd.words import Channel, State
 

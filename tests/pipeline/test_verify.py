@@ -8,8 +8,8 @@ import pytest
 
 from dorimportd.pipeline.verify import Kind, Settled, check_roots, compare, gaps, side_by_side
 from dorimportd.spool.outcomes import Past
+from dorimportd.spool.room import Room
 from dorimportd.spool.spool import Spool
-from dorimportd.spool.upload import Room
 from dorimportd.store.sales import ToldRow
 from dorimportd.store.store import open_store
 from dorimportd.words import Channel, State, Transaction

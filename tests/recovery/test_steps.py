@@ -20,8 +20,8 @@ from dorimportd.receive.smtp.envelope import MailEnvelope
 from dorimportd.receive.smtp.recovery import Recovery
 from dorimportd.receive.smtp.taking import MailDesk
 from dorimportd.spool.outcomes import Past
+from dorimportd.spool.room import Room
 from dorimportd.spool.spool import Spool
-from dorimportd.spool.upload import Room
 from dorimportd.words import State
 
 STEPS = frozenset(("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "fcntl.flock"))

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from dorimportd.spool.room import Room
 from dorimportd.spool.spool import Spool
-from dorimportd.spool.upload import Room
 
 ROOM = Room(largest=1 << 40, free_floor=0)
 

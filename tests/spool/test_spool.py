@@ -28,7 +28,7 @@ SEND_THIRTY = """
 import sys
 from pathlib import Path
 from dorimportd.spool.spool import Spool
-from dorimportd.spool.upload import Room
+from dorimportd.spool.room import Room
 from dorimportd.words import Channel
 spool = Spool(Path(sys.argv[1]), room=Room(1 << 40, 0))
 for number in range(30):

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 
 from dorimportd.errors import BadName, Incomplete, NoSpace, NoSuchFile, SpoolFailing, TooLarge, UploadBusy
 from dorimportd.spool import upload as uploading
+from dorimportd.spool.folder import Note
+from dorimportd.spool.room import Room
 from dorimportd.spool.spool import Spool
-from dorimportd.spool.upload import Note, Room, Upload
+from dorimportd.spool.upload import Upload
 from dorimportd.words import Channel
 
 CONTENT = b"Store;Total\n" * 7
@@ -75,7 +77,7 @@ WRITE_AND_DIE = """
 import os, sys
 from pathlib import Path
 from dorimportd.spool.spool import Spool
-from dorimportd.spool.upload import Room
+from dorimportd.spool.room import Room
 from dorimportd.words import Channel
 upload = Spool(Path(sys.argv[1]), room=Room(1 << 40, 0)).begin("acme", "a.csv", channel=Channel.SFTP, peer="")
 for piece in sys.argv[2:]:

@@ -42,8 +42,8 @@ from dorimportd.receive.sftp.mended import MendedConnection, MendedTransport
 from dorimportd.receive.sftp.server import SftpServer
 from dorimportd.receive.sftp.session import SftpSession
 from dorimportd.receive.sftp.ssh import SftpFactory
+from dorimportd.spool.room import Room
 from dorimportd.spool.spool import Spool
-from dorimportd.spool.upload import Room
 from dorimportd.words import Channel
 
 LOST = Failure(ConnectionLost())

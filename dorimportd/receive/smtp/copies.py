@@ -17,9 +17,11 @@ from dorimportd.errors import NoSuchFile, SpoolFailing
 from dorimportd.receive.smtp.attachment import name_of, the_csv
 from dorimportd.receive.smtp.body import decoded
 from dorimportd.receive.smtp.mime import Message, parts
+from dorimportd.spool.folder import Note
 from dorimportd.spool.mail import KeptMail
+from dorimportd.spool.room import because
 from dorimportd.spool.spool import Spool
-from dorimportd.spool.upload import Note, Upload, because
+from dorimportd.spool.upload import Upload
 from dorimportd.words import Channel, Delivery
 
 

@@ -37,8 +37,8 @@ from dorimportd.receive.smtp.parameters import header_text
 from dorimportd.spool.durable import sync_file
 from dorimportd.spool.mail import KeptMail, MailNote, copies_in, deciding, folder_of, marked, unmark
 from dorimportd.spool.outcomes import Past
+from dorimportd.spool.room import because
 from dorimportd.spool.spool import Spool
-from dorimportd.spool.upload import because
 from dorimportd.words import Delivery, State
 
 # Where a mail names whom it is for; the last three are written by mail servers on its way.

@@ -25,8 +25,8 @@ from dorimportd.receive.smtp.copies import is_file_of, unclaimed, uploads_of
 from dorimportd.receive.smtp.envelope import MailEnvelope
 from dorimportd.receive.smtp.mime import HEADERS_LIMIT, message_id
 from dorimportd.spool.mail import KeptMail, MailNote, MailUpload, deciding, mark
+from dorimportd.spool.room import because
 from dorimportd.spool.spool import Spool
-from dorimportd.spool.upload import because
 from dorimportd.words import Delivery, iso
 
 NOT_HERE: Final = "not here yet"

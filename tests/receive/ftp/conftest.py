@@ -30,8 +30,8 @@ from dorimportd.receive.ftp.data import DataConnection
 from dorimportd.receive.house import House
 from dorimportd.receive.limits import SessionLimits, Sessions
 from dorimportd.receive.portal import Doorkeeper
+from dorimportd.spool.room import Room
 from dorimportd.spool.spool import Spool
-from dorimportd.spool.upload import Room
 from dorimportd.words import Channel, Delivery, Envelope
 
 MAIN_FILE = """

@@ -39,8 +39,8 @@ from dorimportd.receive.sftp.flow import Flow
 from dorimportd.receive.sftp.server import SftpServer
 from dorimportd.receive.sftp.session import SftpSession
 from dorimportd.receive.sftp.ssh import sftp_factory
+from dorimportd.spool.room import Room
 from dorimportd.spool.spool import Spool
-from dorimportd.spool.upload import Room
 from dorimportd.words import Channel
 
 LAUNCH = Path(__file__).with_name("launch.py")

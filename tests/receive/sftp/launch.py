@@ -30,8 +30,8 @@ from dorimportd.receive.limits import SessionLimits, Sessions
 from dorimportd.receive.portal import Doorkeeper
 from dorimportd.receive.sftp.host_keys import load_or_make
 from dorimportd.receive.sftp.ssh import sftp_factory
+from dorimportd.spool.room import Room
 from dorimportd.spool.spool import Spool
-from dorimportd.spool.upload import Room
 
 
 class Threads:

@@ -24,8 +24,8 @@ from dorimportd.receive.house import House
 from dorimportd.receive.limits import SessionLimits, Sessions
 from dorimportd.receive.portal import Doorkeeper
 from dorimportd.receive.smtp.session import MailSession, smtp_factory
+from dorimportd.spool.room import Room
 from dorimportd.spool.spool import Spool
-from dorimportd.spool.upload import Room
 
 MAIN = """
 hostname = "mx.till.example"
