@@ -21,7 +21,7 @@ from dorimportd.store.store import Store
 from dorimportd.words import Channel, Delivery, Outcome, State
 
 MOST_TRIES: Final = 5  # of a delivery that fails by a fault of ours, before it is held
-MOST_DEATHS: Final = 3  # of the process at one delivery: systemd gives up at the fifth within five minutes
+MOST_DEATHS: Final = 3  # of the process at one delivery: the unit's StartLimitBurst has room for ten such
 REGISTERED_AT_ONCE: Final = 1000  # deliveries in one database transaction
 
 T = TypeVar("T")
