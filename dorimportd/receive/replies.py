@@ -35,6 +35,7 @@ REPLIES: Final[Mapping[type[NotAccepted], Reply]] = {
     errors.TooLarge: Reply(FX_FAILURE, 552, 552, "5.3.4"),
     errors.BadName: Reply(FX_PERMISSION_DENIED, 553, 554, "5.6.0"),
     errors.NoSuchFile: Reply(FX_NO_SUCH_FILE, 550, 550, "5.1.1"),
+    errors.BytesRemoved: Reply(FX_NO_SUCH_FILE, 550, 550, "5.1.1"),
     errors.NoFolders: Reply(FX_NO_SUCH_FILE, 550, 550, "5.1.1"),
     errors.Incomplete: Reply(FX_FAILURE, 550, 554, "5.6.0"),
     errors.NameChangeRefused: Reply(FX_PERMISSION_DENIED, 550, 550, "5.7.1"),

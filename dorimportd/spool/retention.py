@@ -136,7 +136,7 @@ def remove_delivery(spool: Spool, delivery: Delivery, limit: float) -> int | Non
 def remove_mails(spool: Spool, message_id: str | None) -> int:
     """Remove all copies of a message, when all deliveries that came of it are removed; how many bytes."""
     copies = [] if message_id is None else list(spool.mails(message_id))
-    deliveries = {sequence for each in copies for sequence in each.note.deliveries}
+    deliveries = {each for copy in copies for each in (*copy.note.deliveries, *copy.note.recovered)}
     if any(spool.removed_at(each) is None for each in deliveries):
         return 0
     return sum(each.remove() for each in copies)
@@ -144,7 +144,7 @@ def remove_mails(spool: Spool, message_id: str | None) -> int:
 
 def mail_folders(layout: Layout) -> list[Path]:
     """Those in which mails are, by the beginning of their digest.  Raises OSError."""
-    return sorted(each for each in layout.mail.iterdir() if each.is_dir())
+    return sorted(each for each in layout.mail.iterdir() if each.is_dir() and each != layout.alone)
 
 
 def were_looked_at(folder: Path) -> bool:

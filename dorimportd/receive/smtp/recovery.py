@@ -103,14 +103,12 @@ class Recovery:
         served |= {name for each in done for name in each.customers}
         named = named_customers(mail, self._settings())
         made = [each for each in found if was_recovered(self._spool, each)]
+        if not named and not served:
+            return not_recovered(digest, mail, NOBODY)
         try:
-            if not named and not served:
-                raise NamesNobody
             made += self._make(mail, [each for each in named if each.name not in served])
         except Refused as refusal:
-            why, note = str(refusal), mail.note
-            told = MailNotRecovered(note.message_id, note.reverse_path, why, str(mail.path))
-            return Judged(digest, (told,), mail, replace(note, refusal=why))
+            return not_recovered(digest, mail, str(refusal))
         new = [each for each in made if each.sequence not in mail.note.recovered]
         if not new:
             return Judged(digest)
@@ -159,8 +157,11 @@ class Recovery:
         )
 
 
-class NamesNobody(Refused):
-    text = NOBODY
+def not_recovered(digest: str, mail: KeptMail, why: str) -> Judged:
+    """That nothing can be made of *mail*."""
+    note = mail.note
+    told = MailNotRecovered(note.message_id, note.reverse_path, why, str(mail.path))
+    return Judged(digest, (told,), mail, replace(note, refusal=why))
 
 
 def settled(note: MailNote, made: Sequence[Delivery]) -> MailNote:

@@ -23,16 +23,16 @@ def sequence(answer: str) -> int:
 
 
 def test_a_whole_file_is_a_delivery_when_226_is_said(door, talk):
-    number = sequence(talk.store("STOR arrived.csv", CONTENT))
+    number = sequence(talk.store("STOR all-came.csv", CONTENT))
     envelope = door.spool.delivery(number).envelope
     assert (envelope.customer, envelope.channel, envelope.name, envelope.size, envelope.peer) == (
         "acme",
         "ftp",
-        "arrived.csv",
+        "all-came.csv",
         18,
         "127.0.0.1",
     )
-    assert door.delivered("arrived.csv") == [CONTENT]
+    assert door.delivered("all-came.csv") == [CONTENT]
 
 
 def test_the_same_name_again_is_a_new_delivery(door, talk):
@@ -54,7 +54,7 @@ def test_a_reset_data_connection_is_no_end_of_file(door, talk):
     reset(data)
     assert talk.hear() == "426 The transfer was broken off: the data connection was reset. 18 bytes are kept."
     assert (door.delivered("reset.csv"), door.kept("reset.csv")) == ([], CONTENT)
-    assert talk.ask("SIZE reset.csv") == "213 18"
+    assert talk.ask("SIZE reset.csv") == "213 17"
 
 
 def test_a_client_that_dies_has_not_sent_a_whole_file(door, connect):
@@ -125,14 +125,14 @@ def test_rest_and_stor_go_on_where_an_upload_was_broken_off(door, talk, begin):
 
 
 def test_a_file_of_which_all_came_before_the_connection_was_lost_does_not_look_whole(door, talk):
-    data = talk.begin("STOR arrived.csv")
+    data = talk.begin("STOR all-came.csv")
     data.sendall(CONTENT)
     talk.moved(len(CONTENT))
     reset(data)
     talk.hear()
-    assert talk.ask("SIZE arrived.csv") == f"213 {len(CONTENT) - 1}"
-    sequence(talk.store("APPE arrived.csv", CONTENT[-1:]))
-    assert door.delivered("arrived.csv") == [CONTENT]
+    assert talk.ask("SIZE all-came.csv") == f"213 {len(CONTENT) - 1}"
+    sequence(talk.store("APPE all-came.csv", CONTENT[-1:]))
+    assert door.delivered("all-came.csv") == [CONTENT]
 
 
 def test_rest_below_what_is_here_writes_over_it(door, talk):

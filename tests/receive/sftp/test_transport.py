@@ -47,7 +47,7 @@ def test_whatever_ends_a_session_keeps_what_was_not_closed(connect, house, end, 
     wire.carry()
     assert abandoned(house) == [UploadAbandoned("acme", "sftp", "a.csv", 3, reason)]
     assert [(each.name, each.size, each.sequence) for each in house.spool.entries("acme")] == [
-        ("a.csv", 3, None)
+        ("a.csv", 2, None)
     ]
 
 
