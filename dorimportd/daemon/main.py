@@ -55,6 +55,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The console script `dorimportd`; returns the exit status."""
     asked = arguments().parse_args(argv)
     os.umask(0o027)
+    from dorimportd.daemon.mended import install_reactor
+
+    install_reactor()  # before any module of Twisted's takes its own
     if asked.verb == "quickstart":
         from dorimportd.daemon.quickstart import quickstart
 
@@ -88,10 +91,6 @@ def run(config: Path, *, tell: Tell | None = None, ready: Callable[[Appliance], 
     if os.geteuid() == 0 and folder.exists() and folder.stat().st_uid != 0:
         # What root makes there, the unit's user could not use.
         return refuse(f"{folder} is not root's; run it as its owner, or `systemctl start dorimportd`", FAILED)
-
-    from dorimportd.daemon.mended import install_reactor
-
-    install_reactor()  # before any module of Twisted's takes its own
 
     from twisted.internet import reactor
 

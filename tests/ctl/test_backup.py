@@ -10,7 +10,7 @@ import subprocess
 import threading
 
 import pytest
-from appliance import FORMAT, PASSWORD, SALES, SOLD, Appliance
+from appliance import BIN, FORMAT, PASSWORD, SALES, SOLD, Appliance
 
 from dorimportd.ctl.main import main
 from dorimportd.store.store import Store
@@ -25,6 +25,7 @@ class Restored(Appliance):
         self.folder = folder
         self.config = folder / "dorimportd.toml"
         self.log = folder / "log"
+        self.command = [BIN / "dorimportd"]
         self.daemon = None
         shutil.copytree(backup / "configuration", folder)
 

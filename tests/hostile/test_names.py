@@ -119,10 +119,10 @@ def test_the_name_of_an_attachment_is_made_one(doors, given, name):
 def test_nobody_makes_a_link(doors):
     secret = doors.appliance.config
     with doors.sftp() as sftp:
-        assert sftp.status(SYMLINK, string(bytes(secret)) + string(b"x.csv"))[0] == 3
-        assert sftp.status(SYMLINK, string(b"x.csv") + string(bytes(secret)))[0] == 3
-        assert sftp.status(200, string(LINK) + string(bytes(secret)) + string(b"x.csv"))[0] == 8
-        assert sftp.status(17, string(b"x.csv"))[0] == 2
+        assert sftp.status(SYMLINK, string(bytes(secret)) + string(b"no-such-link.csv"))[0] == 3
+        assert sftp.status(SYMLINK, string(b"no-such-link.csv") + string(bytes(secret)))[0] == 3
+        assert sftp.status(200, string(LINK) + string(bytes(secret)) + string(b"no-such-link.csv"))[0] == 8
+        assert sftp.status(17, string(b"no-such-link.csv"))[0] == 2
     with doors.raw("ftp") as connection:
         lines = Lines(connection)
         lines.answer()
