@@ -140,7 +140,7 @@ class Books:
 
 
 def accepted(spool: Path) -> Iterator[Accepted]:
-    for folder in sorted(spool.glob("accepted/*/*")):
+    for folder in sorted(spool.glob("accepted/*/[0-9]*")):
         envelope = json.loads((folder / "envelope").read_text())
         digest = hashlib.sha256((folder / "data").read_bytes()).hexdigest()
         yield Accepted(int(folder.name), envelope, digest)

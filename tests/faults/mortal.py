@@ -80,7 +80,7 @@ class Mortal(Appliance):
 
     def accepted(self) -> list[str]:
         """The folders of all deliveries."""
-        return sorted(each.name for each in self.state.glob("spool/accepted/*/*"))
+        return sorted(each.name for each in self.state.glob("spool/accepted/*/[0-9]*"))
 
     def verify(self, seconds: float = SECONDS) -> str:
         """What `dorimportctl verify` found wrong; it reads every file again."""
