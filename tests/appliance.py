@@ -93,13 +93,13 @@ class Appliance:
             self.daemon = subprocess.Popen(
                 [*self.command, "run", "--config", self.config], stdin=subprocess.DEVNULL, stderr=log
             )
-        self.await_line(r"is ready", begin)
+        self.await_line(r"is ready", begin, seconds=120)
 
     def stop(self) -> int:
         """Its exit status."""
         assert self.daemon is not None
         self.daemon.send_signal(signal.SIGTERM)
-        status = self.daemon.wait(30)
+        status = self.daemon.wait(90)
         self.daemon = None
         return status
 
@@ -118,7 +118,7 @@ class Appliance:
     def log_text(self) -> str:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
-    def await_line(self, pattern: str, begin: int = 0, seconds: float = 30) -> re.Match[str]:
+    def await_line(self, pattern: str, begin: int = 0, seconds: float = 90) -> re.Match[str]:
         """Wait for a line in the log, from its byte *begin* on."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -139,7 +139,7 @@ class Appliance:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
             check=False,
         )
         assert done.returncode == status, (words, done.returncode, done.stdout, done.stderr)
@@ -157,7 +157,7 @@ class Appliance:
         found: list[dict[str, Any]] = self.ctl("deliveries")
         return found
 
-    def settle(self, count: int, seconds: float = 60) -> list[dict[str, Any]]:
+    def settle(self, count: int, seconds: float = 120) -> list[dict[str, Any]]:
         """The deliveries, when there are *count* and each has an outcome."""
         deadline = time.monotonic() + seconds
         found: list[dict[str, Any]] = []
