@@ -23,16 +23,16 @@ def sequence(answer: str) -> int:
 
 
 def test_a_whole_file_is_a_delivery_when_226_is_said(door, talk):
-    number = sequence(talk.store("STOR all-came.csv", CONTENT))
+    number = sequence(talk.store("STOR arrived.csv", CONTENT))
     envelope = door.spool.delivery(number).envelope
     assert (envelope.customer, envelope.channel, envelope.name, envelope.size, envelope.peer) == (
         "acme",
         "ftp",
-        "all-came.csv",
+        "arrived.csv",
         18,
         "127.0.0.1",
     )
-    assert door.delivered("all-came.csv") == [CONTENT]
+    assert door.delivered("arrived.csv") == [CONTENT]
 
 
 def test_the_same_name_again_is_a_new_delivery(door, talk):
