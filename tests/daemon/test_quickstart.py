@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import re
 import select
 import signal
@@ -26,7 +27,7 @@ class Quickstart:
             stderr=subprocess.STDOUT,
         )
 
-    def await_line(self, pattern, seconds=30):
+    def await_line(self, pattern, seconds=120):
         deadline = time.monotonic() + seconds
         while not (found := re.search(pattern, self.printed)):
             left = deadline - time.monotonic()
@@ -44,9 +45,18 @@ class Quickstart:
 
     def stop(self):
         self.process.send_signal(signal.SIGINT)
-        self.printed += self.process.communicate(timeout=30)[0].decode()
+        self.printed += self.process.communicate(timeout=120)[0].decode()
         assert "Traceback" not in self.printed
         return self.process.returncode
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path_factory):
+    """Ports are looked for from the same ones on: two tests that run at once would find the same free ones."""
+    parent = tmp_path_factory.getbasetemp().parent
+    with (parent / "quickstart.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture
@@ -123,14 +133,14 @@ def test_its_configuration_is_an_ordinary_one(quickstart, tmp_path):
     )
     said = [daemon.stderr.readline() for _ in range(4)]
     daemon.terminate()
-    daemon.communicate(timeout=30)
+    daemon.communicate(timeout=120)
     assert "is ready" in said[-1], said
 
 
 def test_a_folder_that_cannot_be_made_is_said(tmp_path):
     (tmp_path / "file").write_text("")
     command = [BIN / "dorimportd", "quickstart", "--directory", tmp_path / "file" / "demo"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith("quickstart: ")
     assert "Traceback" not in done.stderr
