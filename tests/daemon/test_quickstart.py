@@ -52,7 +52,7 @@ class Quickstart:
 
 @pytest.fixture(autouse=True)
 def alone(tmp_path_factory):
-    """Ports are looked for from the same ones on: two tests that run at once would find the same free ones."""
+    """Free ports are looked for from the same ones on: two tests at once would find the same."""
     parent = tmp_path_factory.getbasetemp().parent
     with (parent / "quickstart.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
