@@ -270,13 +270,15 @@ def test_a_large_file_killed_in_each_of_its_windows(either):
 
 
 def test_a_large_file_that_is_read_otherwise_than_before_the_kill(mortal):
-    """A power cut may take the outcome, which says by which format it was read; the format has changed."""
+    """How it was read is known no more: its outcome and that format are gone, and the format has changed."""
     books = Books(begun_again=True)
     sales = [sale(f"L-{number:06}", 100 + number % 90_000) for number in range(120_000)]
     file = SalesFile("acme", "ftp", "large.csv", content_of(sales))
     send_at(mortal, books, "import.window_committed", file)
     (outcome,) = mortal.state.glob("spool/accepted/*/*/outcome")
     outcome.unlink()
+    (read_by,) = mortal.state.glob("spool/formats/*.toml")
+    read_by.unlink()
     format = mortal.folder / "formats.d" / "plain.toml"
     format.write_text(format.read_text() + "max_reject_percent = 6\n")
     mortal.spawn("import.begun_again:kill")
