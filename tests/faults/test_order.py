@@ -15,6 +15,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import count
+from operator import attrgetter
 from threading import Lock
 
 import pytest
@@ -303,7 +304,11 @@ class Watched:
         busy = {each.customer for each in self.running}
         large = sum(each.size == LARGE for each in self.running)
         room = large < max(1, self.turns.workers - 1)
-        firsts = [min(turns) for customer, turns in self.waiting.items() if turns and customer not in busy]
+        firsts = [
+            min(turns, key=attrgetter("order"))
+            for customer, turns in self.waiting.items()
+            if turns and customer not in busy
+        ]
         full = len(self.running) == self.turns.workers
         return [] if full else [turn for turn in firsts if turn.size < LARGE or room]
 
