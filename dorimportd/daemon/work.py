@@ -7,6 +7,7 @@ has happened too often: see spool/attempts.py.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from itertools import islice
 from typing import Final, NamedTuple, TypeVar
 
@@ -140,7 +141,8 @@ class ImportWork:
         try:
             done = self._make_importer(store, stopping).import_delivery(turn.sequence)
         except (Interrupted, StoreAway, StoreUnusable):
-            self._spool.attempts.rest(turn.sequence, deaths=turn.deaths)  # this says nothing of it
+            with suppress(NotAccepted):  # as in _forget
+                self._spool.attempts.rest(turn.sequence, deaths=turn.deaths)  # this says nothing of it
             raise
         except Exception:
             self._forget(turn.sequence)
@@ -157,7 +159,10 @@ class ImportWork:
             raise StoreAway(f"The spool takes no marks of imports: {refusal.for_us()}") from refusal
 
     def _forget(self, sequence: int) -> None:
-        self._spool.attempts.end(sequence)
+        # A mark that the disk does not let go counts as one death at the next start, and only where the
+        # delivery still waits then.  What was done with it stays done.
+        with suppress(NotAccepted):
+            self._spool.attempts.end(sequence)
         self._deaths.pop(sequence, None)
 
     def count_try(self, store: Store, sequence: int, reason: str) -> int:

@@ -52,17 +52,17 @@ class Disk:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
-        self._inode = 0
+        self._read = (0, 0)  # inode and time of the plan; the number of an inode is given again
         self._count = 0
 
     def plan(self) -> Plan | None:
         try:
             with real_open(self._path) as file:
-                inode, plan = os.fstat(file.fileno()).st_ino, Plan(**json.load(file))
+                status, plan = os.fstat(file.fileno()), Plan(**json.load(file))
         except FileNotFoundError:
             return None
-        if inode != self._inode:
-            self._inode, self._count = inode, 0
+        if self._read != (status.st_ino, status.st_mtime_ns):
+            self._read, self._count = (status.st_ino, status.st_mtime_ns), 0
         return plan
 
     def pass_on(self, call: str, place: Any) -> None:

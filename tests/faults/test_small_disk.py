@@ -9,7 +9,7 @@ from contextlib import ExitStack
 
 import pytest
 from appliance import SALES, Appliance, need
-from faults.senders import Senders
+from faults.clients import Senders
 
 pytestmark = pytest.mark.timeout(600)
 
