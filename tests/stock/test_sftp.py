@@ -24,7 +24,7 @@ from twisted.conch.ssh.transport import SSHServerTransport
 from twisted.conch.ssh.userauth import SSHUserAuthServer
 from twisted.cred.portal import Portal
 from twisted.internet.address import IPv4Address
-from twisted.internet.defer import execute
+from twisted.internet.defer import Deferred, DeferredLock, execute
 from twisted.internet.error import ConnectionLost
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
@@ -42,6 +42,7 @@ from dorimportd.receive.sftp.mended import MendedConnection, MendedTransport
 from dorimportd.receive.sftp.server import SftpServer
 from dorimportd.receive.sftp.session import SftpSession
 from dorimportd.receive.sftp.ssh import SftpFactory
+from dorimportd.receive.sftp.turn import Turn
 from dorimportd.spool.room import Room
 from dorimportd.spool.spool import Spool
 from dorimportd.words import Channel
@@ -761,3 +762,42 @@ def test_logins_that_fail_end_the_connection_soon(keys):
         answers = [offer(login, keys.stranger, b"ssh-ed25519", b"ssh-ed25519") for _ in range(attempts)]
         assert answers[:-1] == [[FAILURE]] * (attempts - 1)
         assert answers[-1] in ([b"too many bad auths"], ["Too many logins failed."])
+
+
+@pytest.mark.parametrize(("kind", "all_go_on"), [(DeferredLock, False), (Turn, True)])
+def test_many_that_wait_for_one_another_all_go_on(kind, all_go_on):
+    """With the stock lock each goes on within the end of the one before, until the stack is full."""
+    turn, opened, done = kind(), Deferred(), []
+
+    async def enter(number):
+        async with turn:
+            await opened
+        done.append(number)
+
+    entered = [Deferred.fromCoroutine(enter(number)) for number in range(1000)]
+    opened.callback(None)
+    for each in entered:
+        each.addErrback(lambda failure: failure.trap(RecursionError))
+    assert (sorted(done) == list(range(1000))) is all_go_on
+    del turn, entered
+    gc.collect()  # what nobody will ever hear of is complained of here, and in no other test
+
+
+def test_one_enters_at_a_time_and_a_fault_lets_the_next_one_in():
+    turn, first, found = Turn(), Deferred(), []
+
+    async def enter(name, wait):
+        async with turn:
+            found.append(f"{name} enters")
+            await wait
+            found.append(f"{name} leaves")
+
+    def begin(name, wait):
+        return Deferred.fromCoroutine(enter(name, wait))
+
+    failed = begin("a", first)
+    begin("b", Deferred())
+    assert found == ["a enters"]
+    first.errback(Failure(ValueError()))
+    failed.addErrback(lambda failure: failure.trap(ValueError))
+    assert found == ["a enters", "b enters"]

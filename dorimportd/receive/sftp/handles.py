@@ -13,11 +13,11 @@ from itertools import islice
 from typing import IO, Final
 
 from twisted.conch.ssh.filetransfer import FX_EOF, FX_FAILURE, SFTPError
-from twisted.internet.defer import DeferredLock
 
 from dorimportd.errors import Incomplete, NotAccepted
 from dorimportd.instants import reach
 from dorimportd.receive.avatar import CustomerAvatar
+from dorimportd.receive.sftp.turn import Turn
 from dorimportd.receive.sftp.wire import Attrs
 from dorimportd.receive.uploads import IncomingUpload
 from dorimportd.receive.workers import Workers
@@ -86,7 +86,7 @@ class UploadHandle(Handle):
         self._upload = upload
         self._there = there  # a file of that name, which stays as it is where nothing is written
         self._refusal: NotAccepted | None = None  # to go on with the upload, or to cut it
-        self._turn = DeferredLock()
+        self._turn = Turn()
 
     async def write(self, offset: int, content: bytes) -> None:
         async with self._turn:
@@ -193,7 +193,7 @@ class DownloadHandle(Handle):
         self._opened = opened
         self._workers = workers
         # One at a time: a slow disk holds one thread for a handle, and nothing reads what is closed.
-        self._turn = DeferredLock()
+        self._turn = Turn()
 
     async def read(self, offset: int, length: int) -> bytes:
         """Some of the *length* bytes at *offset*, at least one.  Raises SFTPError at the end of the file."""
@@ -221,7 +221,7 @@ class FolderHandle(Handle):
     def __init__(self, entries: Iterable[Entry], workers: Workers) -> None:
         self._entries = iter(entries)
         self._workers = workers
-        self._turn = DeferredLock()
+        self._turn = Turn()
 
     async def page(self) -> list[Entry]:
         """The next entries, which may be read from the disk.  Raises SFTPError when there are no more."""

@@ -238,6 +238,20 @@ def test_requests_on_a_handle_take_effect_in_the_order_they_were_sent(later):
     assert later.deliveries() == [(1, "a.csv", b"12abc")]
 
 
+def test_a_client_may_send_all_its_writes_before_the_first_has_an_answer(later):
+    """psftp does: some 250 of them, before the upload is begun."""
+    later.begin(OPEN, NS(b"/a.csv") + struct.pack("!LL", WRITE | CREAT, 0))
+    later.workers.work()
+    ((_, _, body),) = later.outlet.answers()
+    for number in range(250):
+        later.begin(WRITE_, written(body[4:], number, b"x"))
+    later.workers.work()
+    assert [number for _, number, _ in later.outlet.answers()] == list(range(2, 252))
+    later.begin(CLOSE, NS(body[4:]))
+    later.workers.work()
+    assert later.deliveries() == [(1, "a.csv", b"x" * 250)]
+
+
 def test_a_session_that_ends_during_an_open_keeps_nothing_open(later):
     later.begin(OPEN, NS(b"/a.csv") + struct.pack("!LL", NEW, 0))
     ended = later.server.end("the connection was lost")
