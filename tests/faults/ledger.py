@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from faults.sales import SalesFile, Told
 
+from dorimportd.pipeline.window import WINDOW
 from dorimportd.store.store import Store
 from dorimportd.words import Counts, State
 
@@ -94,10 +95,29 @@ class Books:
             states = {State.HELD} if file.held else {State.IMPORTED, State.DUPLICATE}
             if outcome.state not in states:
                 yield f"delivery {sequence} is {outcome.state}: {outcome.reason}"
-            yield from (f"delivery {sequence}: {each}" for each in wrong_counts(told, outcome.counts))
+            overtaken = self._overtaken(sequence, spool)
+            yield from (
+                f"delivery {sequence}: {each}" for each in wrong_counts(told, outcome.counts, overtaken)
+            )
             lines = [reject.line for reject in store.rejects(sequence)]
             if not file.held and lines != told.rejected:
                 yield f"delivery {sequence} has rejects {lines}, not {told.rejected}"
+
+    def _overtaken(self, delivery: Accepted, spool: dict[int, Accepted]) -> bool:
+        """Whether newer files may have been imported between its windows.
+
+        One at which the daemon died comes after the others of its customer.
+        """
+        told, customer = self._told(delivery), delivery.envelope["customer"]
+        newer = [each for each in spool.values() if each.sequence > delivery.sequence]
+        return told.rows > WINDOW and any(
+            told.sales.keys() & self._told(each).sales.keys()
+            for each in newer
+            if each.envelope["customer"] == customer
+        )
+
+    def _told(self, delivery: Accepted) -> Told:
+        return self.sent[delivery.envelope["customer"], delivery.envelope["name"]].file.told()
 
     def _wrong_rows(self, spool: dict[int, Accepted], store: Store) -> Iterator[str]:
         """The table is what the files told, the highest sequence last."""
@@ -146,10 +166,19 @@ def accepted(spool: Path) -> Iterator[Accepted]:
         yield Accepted(int(folder.name), envelope, digest)
 
 
-def wrong_counts(told: Told, counts: Counts) -> Iterable[str]:
+def wrong_counts(told: Told, counts: Counts, *, overtaken: bool) -> Iterable[str]:
+    """Of one that was *overtaken* a later row may meet a newer delivery where its earlier row was.
+
+    That one is `unchanged` then, and no duplicate.
+    """
+    met_newer = told.duplicates - counts.duplicates if overtaken else 0
     whole = (counts.rows, counts.rejected, counts.duplicates, counts.imported + counts.unchanged)
-    expected = (told.rows, len(told.rejected), told.duplicates, len(told.sales))
-    if whole != expected or not 0 <= counts.replaced <= counts.imported:
+    expected = (told.rows, len(told.rejected), told.duplicates - met_newer, len(told.sales) + met_newer)
+    if (
+        whole != expected
+        or not 0 <= counts.replaced <= counts.imported
+        or not 0 <= met_newer <= counts.unchanged
+    ):
         return [f"{counts} do not add up to {expected}"]
     return []
 
