@@ -764,22 +764,26 @@ def test_logins_that_fail_end_the_connection_soon(keys):
         assert answers[-1] in ([b"too many bad auths"], ["Too many logins failed."])
 
 
-@pytest.mark.parametrize(("kind", "all_go_on"), [(DeferredLock, False), (Turn, True)])
-def test_many_that_wait_for_one_another_all_go_on(kind, all_go_on):
-    """With the stock lock each goes on within the end of the one before, until the stack is full."""
-    turn, opened, done = kind(), Deferred(), []
+def entered(turn, count):
+    """Which of so many coroutines go on, when what the first one waits for comes."""
+    opened, done = Deferred(), []
 
     async def enter(number):
         async with turn:
             await opened
         done.append(number)
 
-    entered = [Deferred.fromCoroutine(enter(number)) for number in range(1000)]
+    entering = [Deferred.fromCoroutine(enter(number)) for number in range(count)]
     opened.callback(None)
-    for each in entered:
+    for each in entering:
         each.addErrback(lambda failure: failure.trap(RecursionError))
-    assert (sorted(done) == list(range(1000))) is all_go_on
-    del turn, entered
+    return sorted(done)
+
+
+@pytest.mark.parametrize(("kind", "all_go_on"), [(DeferredLock, False), (Turn, True)])
+def test_many_that_wait_for_one_another_all_go_on(kind, all_go_on):
+    """With the stock lock each goes on within the end of the one before, until the stack is full."""
+    assert (entered(kind(), 1000) == list(range(1000))) is all_go_on
     gc.collect()  # what nobody will ever hear of is complained of here, and in no other test
 
 
