@@ -2,6 +2,7 @@
 
     python tests/bench/event_loop.py
     python tests/bench/event_loop.py --rows 5000000 --clients 200 --seconds 120
+    python tests/bench/event_loop.py --database postgresql     on a server of its own, by pgserver
 
 The real daemon imports the large file; meanwhile each client sends one small file after the other by FTP,
 with a pause between them, until the import has ended or the seconds are over.  What `dorimportctl status`
@@ -25,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from appliance import PASSWORD, Appliance
 from layouts import LAYOUTS
 from neighbours import furnished, load, tiny
+from servers import database
 
 PAUSE_SECONDS: Final = 2.0  # of a client between two files
 NUMBERS: Final = 1_000_000  # of the files of one client
@@ -33,8 +35,8 @@ NUMBERS: Final = 1_000_000  # of the files of one client
 def main() -> None:
     said = arguments()
     print(f"load before: {load()}")
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        appliance = furnished(Path(folder), "sqlite:///dorimportd.db")
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, database(said.database) as url:
+        appliance = furnished(Path(folder), url)
         with appliance.config.open("a") as config:
             config.write(f"sessions_per_address = {said.clients + 10}\n")
             config.write(f"sessions_per_customer = {said.clients + 10}\n")
@@ -53,6 +55,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rows", type=int, default=1_000_000, help="of the large file")
     parser.add_argument("--clients", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=240, help="at most; the figures are of five minutes")
+    parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     return parser.parse_args()
 
 

@@ -22,14 +22,18 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
+import sys
 import tempfile
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
 from layouts import LAYOUTS, Layout
+from servers import postgresql
 from watch import MEBIBYTE, Cost, cost
 from work import WORKS, has_shell, work_of
 
@@ -41,7 +45,7 @@ def main() -> None:
     said = arguments()
     print(f"load before: {load()}")
     print(line_of(HEADS))
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder, postgresql(said.only) as url:
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, server(said.only) as url:
         for name in said.layouts or LAYOUTS:
             layout = LAYOUTS[name]
             file = Path(folder) / "sales.csv"
@@ -93,24 +97,14 @@ def cost_of(kind: str, layout: str, file: Path, folder: Path, url: str) -> Cost:
 
 
 @contextmanager
-def postgresql(only: list[str] | None) -> Iterator[str | None]:
-    """A server of this run's own; its URL, or None where it is not installed or not wanted."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it asks for XDG_RUNTIME_DIR
-            import pgserver
-    except ImportError:
+def server(only: list[str] | None) -> Iterator[str | None]:
+    """The URL of a PostgreSQL server of this run's own; None where it is not installed or not wanted."""
+    wanted = not only or "PostgreSQL" in only
+    if not wanted or find_spec("pgserver") is None:
         yield None
         return
-    if only and "PostgreSQL" not in only:
-        yield None
-        return
-    with tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as folder:
-        server = pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
-        try:
-            yield server.get_uri()
-        finally:
-            server.cleanup()
+    with postgresql() as own:
+        yield own.get_uri()
 
 
 def fresh(url: str) -> str:

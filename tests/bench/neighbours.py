@@ -22,7 +22,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -30,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from appliance import PASSWORD, Appliance
 from layouts import LAYOUTS
+from servers import database
 
 LAYOUT: Final = LAYOUTS["everyday"]
 TINY_ROWS: Final = 3
@@ -42,7 +42,7 @@ TOLD: Final = re.compile(r"delivery \d+ (?:imported|held|is a duplicate): '([^']
 def main() -> None:
     said = arguments()
     print(f"load before: {load()}")
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder, database(said.database, folder) as url:
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, database(said.database) as url:
         appliance = furnished(Path(folder), url)
         large = Path(folder) / "large.csv"
         LAYOUT.write(large, said.rows)
@@ -65,18 +65,6 @@ def arguments() -> argparse.Namespace:
 
 def load() -> str:
     return " ".join(f"{each:.1f}" for each in os.getloadavg())
-
-
-@contextmanager
-def database(kind: str, folder: str) -> Iterator[str]:
-    if kind == "sqlite":
-        yield "sqlite:///dorimportd.db"
-        return
-    import pgserver
-
-    server = pgserver.get_server(Path(folder) / "server", cleanup_mode="stop")
-    yield server.get_uri()
-    server.cleanup()
 
 
 def furnished(folder: Path, url: str) -> Appliance:

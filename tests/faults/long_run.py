@@ -21,8 +21,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -33,6 +32,7 @@ if __name__ == "__main__":
 from faults.ledger import Books, accepted
 from faults.mortal import Mortal
 from faults.sales import CHANNELS, CUSTOMERS, SalesFile, history
+from servers import database
 
 TOLD_EVERY: Final = 25  # kills
 SENDERS: Final = 2  # for each channel
@@ -196,22 +196,6 @@ def main() -> int:
             print(each)
         print(f"{len(figures.mistakes)} mistakes")
     return 1 if figures.mistakes else 0
-
-
-@contextmanager
-def database(asked: str) -> Iterator[str]:
-    """The URL of an empty database."""
-    if asked != "postgresql":
-        yield asked
-        return
-    import pgserver
-
-    with tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as folder:
-        server = pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
-        try:
-            yield server.get_uri()
-        finally:
-            server.cleanup()
 
 
 if __name__ == "__main__":
