@@ -193,7 +193,7 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     log = folder / "log"
     with log.open("w") as errors:
         process = subprocess.Popen(
-            [sys.executable, Path(__file__).with_name("launch.py"), folder / "dorimportd.toml"],
+            [sys.executable, Path(__file__).parents[1] / "launch.py", "ftp", folder / "dorimportd.toml"],
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,

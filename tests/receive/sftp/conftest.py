@@ -43,7 +43,7 @@ from dorimportd.spool.room import Room
 from dorimportd.spool.spool import Spool
 from dorimportd.words import Channel
 
-LAUNCH = Path(__file__).with_name("launch.py")
+LAUNCH = Path(__file__).parents[1] / "launch.py"
 REPOSITORY = Path(__file__).parents[3]
 PASSWORD = "correct horse battery"
 
@@ -473,7 +473,7 @@ class Door:
         )
 
     def start(self):
-        command = [sys.executable, str(LAUNCH), str(self.folder / "dorimportd.toml")]
+        command = [sys.executable, str(LAUNCH), "sftp", str(self.folder / "dorimportd.toml")]
         with self.log.open("w") as log:
             self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, cwd=REPOSITORY)
         self.port = int(self._process.stdout.readline())

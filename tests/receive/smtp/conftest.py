@@ -29,6 +29,7 @@ from dorimportd.spool.spool import Spool
 
 MAIN = """
 hostname = "mx.till.example"
+state_directory = "../state"
 [smtp]
 mail_domain = "in.till.example"
 archive_address = "archive"

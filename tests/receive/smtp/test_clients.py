@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-LAUNCH = Path(__file__).with_name("launch.py")
+LAUNCH = Path(__file__).parents[1] / "launch.py"
 ROOT = Path(__file__).parents[3]
 SALES = b"id,total\n1,2.50\n"
 
@@ -47,9 +47,9 @@ class Running:
 
 @pytest.fixture(scope="module")
 def running(lasting_config: Path) -> Iterator[Running]:
-    state = lasting_config.parent / "state"
+    state = lasting_config.parents[1] / "state"
     state.mkdir()
-    command = [sys.executable, str(LAUNCH), str(lasting_config), str(state), "tls"]
+    command = [sys.executable, str(LAUNCH), "smtp", str(lasting_config)]
     with subprocess.Popen(
         command,
         cwd=ROOT,

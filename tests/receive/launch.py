@@ -1,6 +1,6 @@
-"""The SFTP door alone, in a process of its own: what stands behind it is real, only the store is missing.
+"""One door alone, in a process of its own: what stands behind it is real, only the store is missing.
 
-    python launch.py DORIMPORTD.TOML
+    python launch.py ftp|sftp|smtp DORIMPORTD.TOML
 
 Listens on 127.0.0.1, prints its port, and tells events on standard error, one JSON list a line.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Factory
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import (
     FilteringLogObserver,
@@ -25,11 +26,14 @@ from twisted.python.threadpool import ThreadPool
 
 from dorimportd.config.read import read_settings
 from dorimportd.events import Event
+from dorimportd.receive.ftp import ftp_factory
 from dorimportd.receive.house import House
 from dorimportd.receive.limits import SessionLimits, Sessions
 from dorimportd.receive.portal import Doorkeeper
-from dorimportd.receive.sftp.host_keys import load_or_make
+from dorimportd.receive.sftp import host_keys
 from dorimportd.receive.sftp.ssh import sftp_factory
+from dorimportd.receive.smtp.session import smtp_factory
+from dorimportd.receive.tls import load_or_make
 from dorimportd.spool.room import Room
 from dorimportd.spool.spool import Spool
 
@@ -50,7 +54,7 @@ def tell(event: Event) -> None:
     print(json.dumps([type(event).__name__, event.sentence()]), file=sys.stderr, flush=True)
 
 
-def main(path: Path) -> None:
+def main(channel: str, path: Path) -> None:
     # What Twisted itself has to complain of is a line that is no JSON; the tests want none.
     complaints = FilteringLogObserver(
         textFileLogObserver(sys.stderr), [LogLevelFilterPredicate(defaultLogLevel=LogLevel.warn)]
@@ -66,11 +70,19 @@ def main(path: Path) -> None:
     house = House(
         doorkeeper, Sessions(lambda: most), lambda: settings, spool, workers, reactor, reactor, tell
     )
-    factory = sftp_factory(house, load_or_make(settings.state_directory / "keys", tell=tell))
-    reactor.addSystemEventTrigger("before", "shutdown", factory.end_sessions, "The server is stopping.")
-    port = reactor.listenTCP(0, factory, interface="127.0.0.1")
+    port = reactor.listenTCP(0, factory_of(channel, house), interface="127.0.0.1")
     print(port.getHost().port, flush=True)
     reactor.run()
 
 
-main(Path(sys.argv[1]))
+def factory_of(channel: str, house: House) -> Factory:
+    settings = house.settings()
+    if channel == "sftp":
+        factory = sftp_factory(house, host_keys.load_or_make(settings.state_directory / "keys", tell=tell))
+        reactor.addSystemEventTrigger("before", "shutdown", factory.end_sessions, "The server is stopping.")
+        return factory
+    contexts = load_or_make(settings, settings.state_directory, tell)
+    return ftp_factory(house, contexts) if channel == "ftp" else smtp_factory(house, contexts)
+
+
+main(sys.argv[1], Path(sys.argv[2]))
