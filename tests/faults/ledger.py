@@ -88,6 +88,7 @@ class Books:
         rows = {each.sequence: each for each in store.deliveries()}
         if rows.keys() != spool.keys():
             yield f"deliveries {sorted(rows.keys() ^ spool.keys())} are in one of spool and store"
+            return
         for sequence, row in rows.items():
             envelope, outcome = row.delivery.envelope, row.outcome
             file = self.sent[envelope.customer, envelope.name].file
@@ -95,10 +96,9 @@ class Books:
             states = {State.HELD} if file.held else {State.IMPORTED, State.DUPLICATE}
             if outcome.state not in states:
                 yield f"delivery {sequence} is {outcome.state}: {outcome.reason}"
-            overtaken = self._overtaken(sequence, spool)
-            yield from (
-                f"delivery {sequence}: {each}" for each in wrong_counts(told, outcome.counts, overtaken)
-            )
+            overtaken = self._overtaken(spool[sequence], spool)
+            found = wrong_counts(told, outcome.counts, overtaken=overtaken)
+            yield from (f"delivery {sequence}: {each}" for each in found)
             lines = [reject.line for reject in store.rejects(sequence)]
             if not file.held and lines != told.rejected:
                 yield f"delivery {sequence} has rejects {lines}, not {told.rejected}"
