@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +13,7 @@ from twisted.internet.interfaces import IProtocolFactory
 
 import dorimportd
 from dorimportd.config.settings import Settings, own_hostname
-from dorimportd.daemon.absence import StoreStatus
+from dorimportd.daemon.answers import Answers
 from dorimportd.daemon.console import Console
 from dorimportd.daemon.delay import DelayService
 from dorimportd.daemon.housekeeping import Housekeeping
@@ -44,7 +42,6 @@ from dorimportd.receive.ftp.control import ftp_factory
 from dorimportd.receive.house import House
 from dorimportd.receive.limits import SessionLimits, Sessions
 from dorimportd.receive.portal import Doorkeeper
-from dorimportd.receive.sftp.host_keys import fingerprints
 from dorimportd.receive.sftp.host_keys import load_or_make as load_or_make_host_keys
 from dorimportd.receive.sftp.ssh import sftp_factory
 from dorimportd.receive.smtp.recovery import Recovery
@@ -52,12 +49,11 @@ from dorimportd.receive.smtp.session import smtp_factory
 from dorimportd.receive.tls import TlsContexts
 from dorimportd.receive.tls import load_or_make as load_or_make_tls
 from dorimportd.receive.workers import Workers
-from dorimportd.report.shapes import delivery_shape, status_shape
 from dorimportd.spool.room import Room
 from dorimportd.spool.spool import Spool
 from dorimportd.store.sales import SalesRow
-from dorimportd.store.store import Store, open_store, url_shown
-from dorimportd.words import Channel, Envelope, iso
+from dorimportd.store.store import Store, open_store
+from dorimportd.words import Channel, Envelope
 
 SPOOL_THREADS: Final = 8
 LOGIN_THREADS: Final = 2  # each takes 19 MiB while it hashes
@@ -86,7 +82,6 @@ class Appliance:
         # The database first: where it is a newer dorimportd's the spool is not touched.
         self._first_store: Store | None = self._try_store()
         self._found_unfinished = self.spool.recover()
-        self._started_at = datetime.now(UTC)
         self._host_keys = load_or_make_host_keys(settings.state_directory / "keys", tell=tell)
         self._pools = {
             "spool": ThreadWorkers(reactor, "spool", SPOOL_THREADS),
@@ -98,7 +93,6 @@ class Appliance:
         self._build(config)
 
     def _build(self, config: Path) -> None:
-        self._history = History(self.spool.outcomes)
         self._turns = Turns(self.current().limits.import_workers)
         spool_workers = self._pools["spool"]
         self.listeners = Listeners(
@@ -122,10 +116,21 @@ class Appliance:
             workers=spool_workers,
             tell=self.tell,
         )
-        self._delay = DelayService(clock=self._reactor, now=time.monotonic)
+        delay = DelayService(clock=self._reactor, now=time.monotonic)
+        answers = Answers(
+            settings=self.current,
+            spool=self.spool.layout.root,
+            importing=self.importing,
+            listeners=self.listeners,
+            sessions=self.sessions,
+            delay=delay,
+            host_keys=self._host_keys,
+            workers=spool_workers,
+            reload_all=self.reload,
+        )
         self._services = MultiService()
         for service in (
-            self._delay,
+            delay,
             self.importing,
             Housekeeping(
                 spool=self.spool,
@@ -144,7 +149,7 @@ class Appliance:
                 wall=time.time,
                 tell=self.tell,
             ),
-            Console(self._reactor, self.current().state_directory, self._verbs(), self.tell),
+            Console(self._reactor, self.current().state_directory, answers.verbs, self.tell),
         ):
             service.setServiceParent(self._services)
 
@@ -272,42 +277,6 @@ class Appliance:
         self._turns.workers = settings.limits.import_workers
         self._pools["import"].resize(import_threads(settings))
 
-    # What the control socket answers.
-
-    def _verbs(self) -> dict[str, Callable[[Mapping[str, Any]], Any]]:
-        return {"status": self._status, "reload": self._reload_asked, "wake": self._wake}
-
-    async def _status(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        settings = self.current()
-        counts, last = await self.importing.overview() or (None, [])
-        return status_shape(
-            version=dorimportd.__version__,
-            pid=os.getpid(),
-            started_at=self._started_at,
-            listeners=[(each.channel, each.address, each.port) for each in self.listeners.listeners()],
-            hostname=settings.hostname,
-            mail_domain=settings.mail_domain,
-            host_keys=fingerprints(self._host_keys),
-            database=database_shape(self.importing.store_status, url_shown(settings.database_url)),
-            spool=str(self.spool.layout.root),
-            free_bytes=await self._pools["spool"].run(free_bytes, self.spool.layout.root),
-            free_floor_bytes=settings.limits.free_space,
-            sessions=self.sessions.count(),
-            waiting=self.importing.waiting,
-            importing=self.importing.importing,
-            event_loop=self._delay.delay().shape,
-            counts=counts,
-            last=[delivery_shape(each.delivery, each.outcome) for each in last],
-        )
-
-    async def _reload_asked(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        mistakes = await self.reload()
-        return {"done": not mistakes, "mistakes": mistakes}
-
-    async def _wake(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        self.importing.wake(retried=True)
-        return {"done": True, "mistakes": []}
-
 
 async def wait_for(result: Any) -> None:
     """Wait for what a stopService returned: a Deferred or None."""
@@ -334,20 +303,3 @@ def session_limits(settings: Settings) -> SessionLimits:
 def open_spool(settings: Settings) -> Spool:
     """The spool of these settings.  Raises SpoolUnusable."""
     return Spool(settings.state_directory / "spool", room=room_of(settings))
-
-
-def database_shape(status: StoreStatus, url: str) -> dict[str, Any]:
-    """The database, for `status`."""
-    return {
-        "url": url,
-        "state": status.state,
-        "reason": status.reason,
-        "since": status.since and iso(status.since),
-        "next_try_seconds": status.next_try_seconds,
-    }
-
-
-def free_bytes(path: Path) -> int:
-    """What is free on the disk of *path*, for one who is not root."""
-    free = os.statvfs(path)
-    return free.f_bavail * free.f_frsize
