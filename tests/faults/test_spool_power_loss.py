@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from faults.powercut import Disk, Left
 
 from dorimportd.errors import NoSuchFile, NotAccepted
 from dorimportd.spool.durable import sync_folder
-from dorimportd.spool.mail import MailNote
+from dorimportd.spool.mail import MailNote, mark, marked
 from dorimportd.spool.outcomes import Past, Reading
 from dorimportd.spool.room import Room
 from dorimportd.spool.spool import Spool
@@ -224,6 +225,15 @@ def test_a_mail_that_is_kept_and_its_note(machine):
             assert (found.path.read_bytes(), found.note) == (kept.path.read_bytes(), note)
 
 
+def test_the_mark_of_a_mail_to_the_archive_is_there_when_that_is_said(machine):
+    """Without it nobody would look whether the customer's own copy came."""
+    spool = machine.spool()
+    for number in range(3):
+        mark(spool.layout, f"<{number}@shop.example>")
+        for left in Left:
+            assert len(marked(machine.after(left).layout, 0, time.time() + 60)) == number + 1
+
+
 def test_a_format_that_was_kept_and_an_outcome_that_was_not_synced(machine):
     spool = machine.spool()
     sequence = send(machine, spool, "a.csv")
@@ -235,6 +245,27 @@ def test_a_format_that_was_kept_and_an_outcome_that_was_not_synced(machine):
             after = machine.after(left).outcomes
             assert after.format("abc") == "a format\n"
             assert after.past(sequence) in (None, Past(State.IMPORTED, None, (reading,)))
+
+
+def test_an_outcome_that_replaces_another_is_there_when_that_is_said(machine):
+    """Of a retry the one before it would be believed, and it would be as if nobody had asked."""
+    spool = machine.spool()
+    reading = Reading("plain@abc", "UTC", "EUR", "2026-07-14", False)
+    imported = Past(State.IMPORTED, None, (reading,))
+    retried, held = Past(State.RECEIVED, None, (reading,)), Past(State.HELD, "why", (reading,))
+    first, second = send(machine, spool, "a.csv"), send(machine, spool, "b.csv")
+    spool.outcomes.put(first, imported)
+    spool.outcomes.put(second, Past(State.HELD, "why"))
+    for step, past in (
+        (lambda: spool.outcomes.ask_again(first), retried),
+        (lambda: spool.outcomes.put(first, held), held),
+        (lambda: spool.outcomes.put(first, imported), imported),
+    ):
+        step()
+        assert [machine.after(left).outcomes.past(first) for left in Left] == [past] * len(Left)
+    spool.outcomes.unhold(second)
+    found = [machine.after(left).outcomes.past(second) for left in Left]
+    assert found == [Past(State.RECEIVED)] * len(Left)
 
 
 def again(spool, name, content):
