@@ -15,9 +15,11 @@ from faults.forgetful import Shadow, names_in
 from faults.powercut import Disk, Left
 
 from dorimportd.errors import NoSuchFile, NotAccepted
+from dorimportd.spool.bytes import compress
 from dorimportd.spool.durable import sync_folder
 from dorimportd.spool.mail import MailNote, mark, marked
 from dorimportd.spool.outcomes import Past, Reading
+from dorimportd.spool.retention import remove_delivery
 from dorimportd.spool.room import Room
 from dorimportd.spool.spool import Spool
 from dorimportd.words import Channel, State
@@ -266,6 +268,46 @@ def test_an_outcome_that_replaces_another_is_there_when_that_is_said(machine):
     spool.outcomes.unhold(second)
     found = [machine.after(left).outcomes.past(second) for left in Left]
     assert found == [Past(State.RECEIVED)] * len(Left)
+
+
+def old_delivery(machine, spool):
+    """Of bytes that compressing makes smaller, and imported."""
+    content = b"0007;A-1;12.50;2026-07-14 09:02:11\n" * 300
+    delivery = spool.accept(begin(spool, "old.csv", content))
+    past = Past(State.IMPORTED, None, (Reading("plain@abc", "UTC", "EUR", "2026-07-14", False),))
+    spool.outcomes.put(delivery.sequence, past)
+    machine.acknowledged["old.csv"] = content
+    return delivery, past
+
+
+def test_whatever_is_left_while_a_delivery_is_compressed_its_bytes_are_there(machine):
+    spool = machine.spool()
+    delivery, _ = old_delivery(machine, spool)
+    folder, before = spool.layout.delivery(delivery.sequence), machine.count
+    assert compress(folder / "data", lambda: False, delivery.envelope.sha256) > 0
+    machine.cut()
+    assert machine.count - before >= 3 * len(Left)
+    assert not (folder / "data").exists()
+
+
+def test_of_what_is_removed_it_is_known_what_was_decided(machine):
+    spool = machine.spool()
+    delivery, past = old_delivery(machine, spool)
+    removed = []
+
+    def check(left):
+        after = machine.after(left)
+        there = after.delivery(delivery.sequence)
+        if after.removed_at(there.sequence) is None:
+            assert after.open_delivery(there.sequence).read() == machine.acknowledged["old.csv"]
+        else:
+            removed.append(left)
+            assert after.outcomes.past(there.sequence) == past
+
+    machine._check = check
+    assert remove_delivery(spool, delivery, time.time() + 60) > 0
+    machine.cut()
+    assert set(removed[-len(Left) :]) == set(Left)
 
 
 def again(spool, name, content):
