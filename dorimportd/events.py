@@ -226,6 +226,19 @@ class UploadDropped(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ClockDoubted(Event):
+    line = (
+        "the clock says {clock}, and by what was last believed it is {reckoned}: what is kept grows old "
+        "by the latter, until the clock has been so for {days} days; if it is wrong, set it"
+    )
+    level = Level.WARNING
+
+    clock: str  # ISO 8601
+    reckoned: str
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
 class RetentionDone(Event):
     line = (
         "retention: {compressed} files compressed, {saved} bytes fewer; "

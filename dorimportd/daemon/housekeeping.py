@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Final
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
@@ -17,33 +16,21 @@ from twisted.python.failure import Failure
 from dorimportd.config.schema import Retention
 from dorimportd.daemon.journal import fault
 from dorimportd.errors import Interrupted, NotAccepted, StoreAway, StoreUnusable
-from dorimportd.events import RetentionDone, RetentionFailed, RetentionStopped, Tell, UploadDropped
+from dorimportd.events import (
+    ClockDoubted,
+    RetentionDone,
+    RetentionFailed,
+    RetentionStopped,
+    Tell,
+    UploadDropped,
+)
 from dorimportd.pipeline.retention import Done, Round
 from dorimportd.receive.workers import Workers
 from dorimportd.spool.retention import DAY, Before
 from dorimportd.spool.spool import Spool
+from dorimportd.spool.today import DOUBT, EVERY, Today
 from dorimportd.store.store import Store
 from dorimportd.words import iso
-
-EVERY: Final = 3600.0  # seconds
-
-
-class Today:
-    """The time of day by which leftovers grow old: of a clock that somebody may set.
-
-    Set forward it is believed when a second round finds it so, an hour later by a clock that nobody sets;
-    so an upload that is young is not lost to a clock that is set forward and back.  Set back it is believed
-    at once, since then uploads are kept for longer.
-    """
-
-    def __init__(self) -> None:
-        self._most: datetime | None = None  # that the next round may believe
-
-    def at(self, now: datetime) -> datetime:
-        """What a round believes that finds the clock at *now*; the first one has nothing else to go by."""
-        believed = now if self._most is None else min(now, self._most)
-        self._most = now + 2 * timedelta(seconds=EVERY)
-        return believed
 
 
 class Housekeeping(Service):
@@ -69,13 +56,14 @@ class Housekeeping(Service):
         self._keepers = keepers
         self._open_store = open_store
         self._tell = tell
-        self._today = Today()
+        self._today = Today(spool.layout)
+        self._doubts = False  # the clock
         self._loop = LoopingCall(self._round)
         self._loop.clock = clock
 
     def startService(self) -> None:
         super().startService()
-        self._rounds = self._loop.start(EVERY).addErrback(self._ended)
+        self._rounds = self._loop.start(EVERY.total_seconds()).addErrback(self._ended)
 
     def stopService(self) -> Deferred[LoopingCall | None]:
         """Fires when no round runs any more; it was stopped between two blocks of a file."""
@@ -86,11 +74,19 @@ class Housekeeping(Service):
     async def _round(self) -> None:
         """A fault in one round does not end the rounds."""
         try:
-            now = self._today.at(datetime.now(UTC))
+            now = await self._believed(datetime.now(UTC))
             await self._tidy(now)
             await self._retain(now)
         except Exception as error:  # noqa: BLE001
             self._tell(fault("housekeeping", error))
+
+    async def _believed(self, clock: datetime) -> datetime:
+        now = await self._workers.run(self._today.at, clock)
+        doubted, self._doubts = self._doubts, clock - now > DOUBT
+        if self._doubts and not doubted:
+            says, reckoned = (iso(each.replace(microsecond=0)) for each in (clock, now))
+            self._tell(ClockDoubted(says, reckoned, DOUBT.days))
+        return now
 
     async def _tidy(self, now: datetime) -> None:
         age_days = self._ages().unfinished_uploads_days

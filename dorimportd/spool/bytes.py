@@ -38,9 +38,14 @@ def with_ending(path: Path, ending: str) -> Path:
 def open_bytes(path: Path) -> BinaryIO:
     """The bytes that were kept as *path*.  Raises FileNotFoundError when they are gone, OSError."""
     try:
-        return path.open("rb")
+        return open_plain(path)
     except FileNotFoundError:
         return open_packed(with_ending(path, PACKED))
+
+
+def open_plain(path: Path) -> BinaryIO:
+    """The file *path*, for reading; what a link leads to is none of ours.  Raises OSError."""
+    return os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW), "rb")
 
 
 def file_of(path: Path) -> Path | None:
@@ -57,7 +62,7 @@ def compress(path: Path, stopping: Callable[[], bool], sha256: str | None = None
     packed = with_ending(path, PACKED)
     part = with_ending(packed, PART)
     try:
-        with path.open("rb") as source:
+        with open_plain(path) as source:
             saved = packed_beside(source, part, stopping, sha256)
         if saved <= 0:
             return 0

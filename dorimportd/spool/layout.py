@@ -4,6 +4,7 @@ version                          the layout's number
 lock                             held by the daemon that works here
 retention                        locked by who reads all deliveries, and by who removes some
 boot                             the start of the machine since which a daemon works here
+clock                            the time of day that housekeeping last believed, and its rounds since then
 sequence                         the last sequence taken
 incoming/CUSTOMER/TOKEN/         an upload: data, upload (its note)
 accepted/000000/000000000017/    a delivery: data, upload, envelope, outcome; a thousand to a folder;
@@ -46,6 +47,10 @@ class Layout:
     @property
     def boot(self) -> Path:
         return self.root / "boot"
+
+    @property
+    def clock(self) -> Path:
+        return self.root / "clock"
 
     @property
     def retention(self) -> Path:

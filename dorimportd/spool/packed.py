@@ -56,7 +56,8 @@ def member(block: bytes) -> bytes:
 
 def open_packed(path: Path) -> BinaryIO:
     """The original of the packed file *path*.  Raises OSError, also when it is read and is damaged."""
-    return cast(BinaryIO, io.BufferedReader(Unpacking(os.open(path, os.O_RDONLY | os.O_CLOEXEC))))
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    return cast(BinaryIO, io.BufferedReader(Unpacking(handle)))
 
 
 class Unpacking(io.RawIOBase):

@@ -6,8 +6,11 @@ import ftplib
 import io
 import re
 import shutil
+import smtplib
 import subprocess
 import threading
+from email.message import EmailMessage
+from email.policy import SMTP
 
 import pytest
 from appliance import BIN, FORMAT, PASSWORD, SALES, SOLD, Appliance
@@ -89,6 +92,31 @@ def test_a_backup_while_files_come_in_restores_to_the_same_export(appliance, tmp
         assert len(session.nlst()) == last
     assert restored.ctl("status")["host_keys"] == appliance.ctl("status")["host_keys"]
     restored.end()
+
+
+def test_mails_and_the_marks_of_those_to_the_archive_are_in_a_backup_and_restored(appliance, tmp_path):
+    message = EmailMessage()
+    message["Message-ID"], message["To"] = "<1@shop.example>", "acme@sales.example"
+    message.add_attachment(SALES, maintype="text", subtype="csv", filename="mailed.csv")
+    with smtplib.SMTP("127.0.0.1", appliance.port("smtp"), timeout=60) as session:
+        session.sendmail("till@shop.example", ["acme@sales.example"], message.as_bytes(policy=SMTP))
+    mails = appliance.folder / "state" / "spool" / "mail"
+    mark = mails / "alone" / ("0" * 64)
+    mark.touch()  # as if one had just come
+    try:
+        before = contents(mails)
+        assert sorted(each.suffix for each in before) == ["", ".eml", ".json"]
+        appliance.run_ctl("backup", tmp_path / "backup")
+    finally:
+        mark.unlink()
+    assert contents(tmp_path / "backup" / "spool" / "mail") == before
+    restored = Restored(tmp_path / "other", tmp_path / "backup")
+    restored.run_ctl("restore", tmp_path / "backup")
+    assert contents(restored.folder / "state" / "spool" / "mail") == before
+
+
+def contents(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_what_is_imported_meanwhile_is_no_false_alarm(appliance):

@@ -6,11 +6,15 @@ import hashlib
 import io
 import re
 import resource
+import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
+from contextlib import contextmanager
 
 import pytest
+from appliance import need
 from faults import failing
 from faults.failing import Plan
 
@@ -184,3 +188,47 @@ def test_a_database_that_cannot_grow_is_away_and_imports_go_on_by_themselves(app
     }
     assert len(appliance.transactions()) == 20_009
     appliance.run_ctl("verify")
+
+
+CALLS = {"writing": ("pwrite64", "EIO"), "syncing": ("fdatasync", "EIO"), "full": ("pwrite64", "ENOSPC")}
+
+
+@pytest.mark.parametrize("kind", CALLS)
+def test_whichever_call_of_sqlite_fails_imports_wait_and_go_on_by_themselves(appliance, senders, kind):
+    """Once each, in the files of the database; what follows goes well."""
+    call, error = CALLS[kind]
+    appliance.start()
+    senders.find_doors()
+    assert senders.send("ftp", "first.csv", sales("first.csv")) == ""
+    appliance.settle(1, seconds=200)
+    database = appliance.folder / "state" / "dorimportd.db"
+    for number in range(1, 6):
+        name, begin = f"{number}.csv", appliance.log.stat().st_size
+        with failing_once(appliance.daemon.pid, [database, f"{database}-wal"], call, error, number) as failed:
+            assert senders.send("ftp", name, sales(name)) == ""
+            appliance.await_line(rf"the database is away|delivery {number + 1} imported", begin, 200)
+            appliance.settle(number + 1, seconds=200)
+        if not failed:
+            break
+    assert number >= 2
+    rows = appliance.deliveries()
+    assert [each["state"] for each in rows] == ["imported"] * (number + 1)
+    assert len(appliance.transactions()) == 3 * (number + 1)
+    appliance.run_ctl("verify")
+
+
+@contextmanager
+def failing_once(pid, paths, call, error, number):
+    """The *number*th *call* of each thread on one of *paths* fails; yields a list of those that did."""
+    failed = []
+    with tempfile.NamedTemporaryFile(mode="r") as trace:
+        only = [word for path in paths for word in ("-P", path)]
+        inject = ("-e", f"trace={call}", "-e", f"inject={call}:error={error}:when={number}")
+        words = [need("strace"), "-f", "-p", str(pid), "-o", trace.name, *only, *inject]
+        with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as tracer:
+            said = tracer.stderr.readline()
+            if "attached" not in said:
+                pytest.skip(f"nothing can be traced here: {said}")
+            yield failed
+            tracer.terminate()
+        failed += [line for line in trace if "INJECTED" in line]

@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,11 @@ from faults.forgetful import Shadow, names_in
 from faults.powercut import Disk, Left
 
 from dorimportd.errors import NoSuchFile, NotAccepted
+from dorimportd.spool.bytes import compress
 from dorimportd.spool.durable import sync_folder
-from dorimportd.spool.mail import MailNote
+from dorimportd.spool.mail import MailNote, mark, marked
 from dorimportd.spool.outcomes import Past, Reading
+from dorimportd.spool.retention import remove_delivery
 from dorimportd.spool.room import Room
 from dorimportd.spool.spool import Spool
 from dorimportd.words import Channel, State
@@ -224,6 +227,15 @@ def test_a_mail_that_is_kept_and_its_note(machine):
             assert (found.path.read_bytes(), found.note) == (kept.path.read_bytes(), note)
 
 
+def test_the_mark_of_a_mail_to_the_archive_is_there_when_that_is_said(machine):
+    """Without it nobody would look whether the customer's own copy came."""
+    spool = machine.spool()
+    for number in range(3):
+        mark(spool.layout, f"<{number}@shop.example>")
+        for left in Left:
+            assert len(marked(machine.after(left).layout, 0, time.time() + 60)) == number + 1
+
+
 def test_a_format_that_was_kept_and_an_outcome_that_was_not_synced(machine):
     spool = machine.spool()
     sequence = send(machine, spool, "a.csv")
@@ -235,6 +247,67 @@ def test_a_format_that_was_kept_and_an_outcome_that_was_not_synced(machine):
             after = machine.after(left).outcomes
             assert after.format("abc") == "a format\n"
             assert after.past(sequence) in (None, Past(State.IMPORTED, None, (reading,)))
+
+
+def test_an_outcome_that_replaces_another_is_there_when_that_is_said(machine):
+    """Of a retry the one before it would be believed, and it would be as if nobody had asked."""
+    spool = machine.spool()
+    reading = Reading("plain@abc", "UTC", "EUR", "2026-07-14", False)
+    imported = Past(State.IMPORTED, None, (reading,))
+    retried, held = Past(State.RECEIVED, None, (reading,)), Past(State.HELD, "why", (reading,))
+    first, second = send(machine, spool, "a.csv"), send(machine, spool, "b.csv")
+    spool.outcomes.put(first, imported)
+    spool.outcomes.put(second, Past(State.HELD, "why"))
+    for step, past in (
+        (lambda: spool.outcomes.ask_again(first), retried),
+        (lambda: spool.outcomes.put(first, held), held),
+        (lambda: spool.outcomes.put(first, imported), imported),
+    ):
+        step()
+        assert [machine.after(left).outcomes.past(first) for left in Left] == [past] * len(Left)
+    spool.outcomes.unhold(second)
+    found = [machine.after(left).outcomes.past(second) for left in Left]
+    assert found == [Past(State.RECEIVED)] * len(Left)
+
+
+def old_delivery(machine, spool):
+    """Of bytes that compressing makes smaller, and imported."""
+    content = b"0007;A-1;12.50;2026-07-14 09:02:11\n" * 300
+    delivery = spool.accept(begin(spool, "old.csv", content))
+    past = Past(State.IMPORTED, None, (Reading("plain@abc", "UTC", "EUR", "2026-07-14", False),))
+    spool.outcomes.put(delivery.sequence, past)
+    machine.acknowledged["old.csv"] = content
+    return delivery, past
+
+
+def test_whatever_is_left_while_a_delivery_is_compressed_its_bytes_are_there(machine):
+    spool = machine.spool()
+    delivery, _ = old_delivery(machine, spool)
+    folder, before = spool.layout.delivery(delivery.sequence), machine.count
+    assert compress(folder / "data", lambda: False, delivery.envelope.sha256) > 0
+    machine.cut()
+    assert machine.count - before >= 3 * len(Left)
+    assert not (folder / "data").exists()
+
+
+def test_of_what_is_removed_it_is_known_what_was_decided(machine):
+    spool = machine.spool()
+    delivery, past = old_delivery(machine, spool)
+    removed = []
+
+    def check(left):
+        after = machine.after(left)
+        there = after.delivery(delivery.sequence)
+        if after.removed_at(there.sequence) is None:
+            assert after.open_delivery(there.sequence).read() == machine.acknowledged["old.csv"]
+        else:
+            removed.append(left)
+            assert after.outcomes.past(there.sequence) == past
+
+    machine._check = check
+    assert remove_delivery(spool, delivery, time.time() + 60) > 0
+    machine.cut()
+    assert set(removed[-len(Left) :]) == set(Left)
 
 
 def again(spool, name, content):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ftplib
 import os
+import resource
 import struct
 import time
 from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
 
 import paramiko
 import pytest
@@ -130,6 +134,37 @@ def test_a_login_of_a_hundred_kilobytes_is_one_that_does_not_exist(doors):
             transport.auth_password("x\r\n" * 30_000, PASSWORD)
     line = [each for each in doors.appliance.log_text().splitlines() if "login refused for 'x" in each][-1]
     assert len(line) < 2_100
+
+
+def test_without_a_file_descriptor_left_clients_are_refused_and_soon_served_again(doors):
+    """The limit stays as low as it is: it is the others that go."""
+    doors.is_served()
+    pid = doors.appliance.daemon.pid
+    soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (len(os.listdir(f"/proc/{pid}/fd")) + 20, hard))
+    try:
+        with ExitStack() as others:
+            for channel in ("ftp", "smtp", "sftp") * 15:
+                others.enter_context(doors.raw(channel))
+            used = cpu_seconds(pid)
+            time.sleep(3)
+            assert cpu_seconds(pid) - used < 1.5, "it does not look for one without end"
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                doors.is_served()
+                break
+            except (OSError, EOFError, *ftplib.all_errors):
+                assert time.monotonic() < deadline
+                time.sleep(0.2)
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def cpu_seconds(pid: int) -> float:
+    """That the process has worked."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_five_hundred_connections_that_say_nothing_leave_room_for_others(doors):

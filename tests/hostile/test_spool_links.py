@@ -93,6 +93,18 @@ def test_bytes_that_are_a_link_are_neither_read_nor_written(spool, outside, unto
             use("acme", "a.csv")
 
 
+def test_bytes_of_a_delivery_that_are_a_link_are_not_read(spool, outside, untouched):
+    delivery = send(spool)
+    folder = spool.layout.delivery(delivery.sequence)
+    (folder / "data").unlink()
+    for name in ("data", "data.gz"):
+        (folder / name).symlink_to(outside / "data")
+        for use in (lambda: spool.open("acme", "a.csv"), lambda: spool.open_delivery(delivery.sequence)):
+            with pytest.raises(SpoolFailing):
+                use()
+        (folder / name).unlink()
+
+
 def test_a_link_in_a_root_that_leads_somewhere_is_not_there(spool, outside, untouched):
     send(spool)
     root = spool.layout.roots / "acme"

@@ -213,6 +213,16 @@ def test_a_folder_in_which_nothing_is_old_enough_is_not_gone_into(house, monkeyp
     assert looked == [second, first, second]
 
 
+def test_a_folder_looked_into_while_the_clock_was_ahead_is_looked_into_again(house, monkeypatch):
+    sequence = house.send()
+    with monkeypatch.context() as ahead:
+        ahead.setattr(time, "time", lambda: NOW + 3650 * DAY)
+        house.round()
+    house.decide(sequence, 31)
+    assert house.round().compressed == 1
+    assert read_note(house.folder(sequence).parent) == (NOW, NOW - 31 * DAY, ())
+
+
 def test_without_the_store_nothing_is_removed(house, monkeypatch):
     sequence = house.send()
     house.decide(sequence, 101)

@@ -4,6 +4,7 @@ import hashlib
 import subprocess
 import sys
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -79,6 +80,19 @@ def test_two_processes_never_take_one_sequence(spool):
     found = list(spool.sequences())
     assert found == list(range(1, 61))
     assert len({spool.delivery(number).envelope.name for number in found}) == 60
+
+
+def test_another_process_waits_while_a_sequence_is_being_used(spool):
+    with spool.sequence.next() as number:
+        command = [sys.executable, "-c", SEND_THIRTY, spool.layout.root, "p"]
+        process = subprocess.Popen(command)
+        while not list((spool.layout.incoming).glob("acme/*/envelope")):  # all of it is done but for that
+            time.sleep(0.01)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1)
+        assert list(spool.layout.accepted.iterdir()) == []
+    assert process.wait(60) == 0
+    assert list(spool.sequences()) == list(range(number + 1, number + 31))
 
 
 def test_a_reader_misses_no_sequence_below_the_last_it_has_seen(spool):
