@@ -407,6 +407,31 @@ def test_packets_out_of_turn_end_the_connection(host_key, packets):
     assert said(mended)[-1] == (1, struct.pack("!L", 2) + NS(b"A packet came out of turn.") + NS(b""))
 
 
+@pytest.mark.parametrize("kind", [31, 32, 33, 34, 49])
+def test_packets_of_an_exchange_that_was_not_agreed_on_end_the_connection(host_key, kind):
+    """Stock Conch begins a group exchange that nobody asked for, and trips over it."""
+    packets = plain(20, KEXINIT) + plain(kind, struct.pack("!LLL", 4, 2048, 8192))
+    if kind in (32, 34):
+        with pytest.raises((AttributeError, AssertionError)):
+            connected(stock_factory(host_key)).dataReceived(packets)
+    mended = connected(SftpFactory(house(), [host_key]))
+    mended.dataReceived(packets)
+    assert mended.ended == "A packet came out of turn."
+
+
+def test_a_wrong_guess_of_the_clients_is_passed_over(host_key):
+    """RFC 4253 section 7.1: it sent the first packet of a group exchange along, and has to begin again."""
+    guessing = bytes(16) + b"".join(
+        map(NS, (b"diffie-hellman-group-exchange-sha256," + NAMES[0], *NAMES[1:]))
+    )
+    guessing += NS(b"") * 2 + b"\1" + bytes(4)
+    server = connected(SftpFactory(house(), [host_key]))
+    server.dataReceived(plain(20, guessing) + plain(34, struct.pack("!LLL", 2048, 3072, 8192)))
+    assert server.ended is None
+    server.dataReceived(plain(30, NS(bytes([9] * 32))))
+    assert [kind for kind, _ in said(server)][-2:] == [31, 21]
+
+
 def test_keys_are_not_exchanged_without_end(host_key):
     """Each exchange costs milliseconds; stock Conch takes as many as come."""
     for factory, ended in ((stock_factory(host_key), None), (SftpFactory(house(), [host_key]), True)):

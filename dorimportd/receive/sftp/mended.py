@@ -25,6 +25,8 @@ from twisted.conch.ssh.connection import (
 from twisted.conch.ssh.transport import (
     DISCONNECT_BY_APPLICATION,
     DISCONNECT_PROTOCOL_ERROR,
+    MSG_KEX_DH_GEX_REQUEST,
+    MSG_KEXDH_INIT,
     MSG_KEXINIT,
     MSG_NEWKEYS,
     SSHServerTransport,
@@ -165,14 +167,16 @@ class MendedTransport(SSHServerTransport):
     def _in_turn(self, kind: int) -> bool:
         """Whether a client may send a packet of this kind now (RFC 4253 section 7.1).
 
-        Conch takes any at any time: requests before there are keys, new keys that nobody agreed on, and
-        requests during an exchange of keys, whose answers then wait in memory without end.
+        Conch takes any at any time: requests before there are keys, new keys that nobody agreed on, those of
+        a group exchange (RFC 4419), which is not offered and is in turn only as a wrong guess, and requests
+        during an exchange of keys, whose answers then wait in memory without end.
         """
         if kind == MSG_KEXINIT:
             return not self._exchanging
         if MSG_KEXINIT < kind < FIRST_OF_SERVICES:
             agreed = self._exchanging and hasattr(self.nextEncryptions, "encryptor")
-            return agreed if kind == MSG_NEWKEYS else self._exchanging and not agreed
+            first = kind == MSG_KEXDH_INIT or (kind == MSG_KEX_DH_GEX_REQUEST and self.ignoreNextPacket)
+            return agreed if kind == MSG_NEWKEYS else bool(first) and self._exchanging and not agreed
         between = self.sessionID is None or self._exchanging
         return not between or bool(self._allowedKeyExchangeMessageType(kind))
 
