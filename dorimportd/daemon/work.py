@@ -137,9 +137,10 @@ class ImportWork:
 
         Raises what Importer.import_delivery raises.
         """
-        self._mark(store, turn)
+        row = store.delivery(turn.sequence)
+        self._mark(turn, windows=row.windows if row is not None else 0)
         try:
-            done = self._make_importer(store, stopping).import_delivery(turn.sequence)
+            done = self._make_importer(store, stopping).import_delivery(turn.sequence, row)
         except (Interrupted, StoreAway, StoreUnusable):
             with suppress(NotAccepted):  # as in _forget
                 self._spool.attempts.rest(turn.sequence, deaths=turn.deaths)  # this says nothing of it
@@ -150,10 +151,8 @@ class ImportWork:
         self._forget(turn.sequence)
         return done
 
-    def _mark(self, store: Store, turn: Turn) -> None:
-        row = store.delivery(turn.sequence)
+    def _mark(self, turn: Turn, *, windows: int) -> None:
         try:
-            windows = row.windows if row is not None else 0
             self._spool.attempts.begin(turn.sequence, deaths=turn.deaths, windows=windows)
         except NotAccepted as refusal:
             raise StoreAway(f"The spool takes no marks of imports: {refusal.for_us()}") from refusal

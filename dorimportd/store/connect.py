@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from threading import Lock
 from typing import Any, ClassVar, Final
@@ -77,10 +77,20 @@ class Connected(Database, ABC):
                 raise
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Work in one database transaction: all of it is kept, durably, or nothing."""
-        with self.using(), self.atomic():
+    def writing(self, *, few: bool = False) -> Iterator[None]:
+        """Work in one database transaction: all of it is kept, durably, or nothing.
+
+        With *few* rows statements may go to the server together, see `together`.
+        """
+        with self.using(), self.atomic(), self.together() if few else nullcontext():
             yield
+
+    def together(self) -> AbstractContextManager[object]:
+        """Statements whose answer nobody looks at need not be waited for one by one, where that saves time.
+
+        A fault of one may be told at a later one, and the end tells those that are left.
+        """
+        return nullcontext()
 
     def sql(self, statement: str, params: Sequence[Any] | None = None) -> Any:
         """Execute what Peewee's queries cannot say; returns the driver's cursor."""

@@ -88,7 +88,7 @@ class Waiting(NamedTuple):
 
 def register(database: Connected, deliveries: Iterable[Delivery]) -> None:
     rows = [row_of(each) for each in deliveries]
-    with database.writing():
+    with database.writing(few=True):
         for row in rows:
             REGISTER.execute(database, **row)
         reach("import.registering")

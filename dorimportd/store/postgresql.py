@@ -6,7 +6,11 @@ and 16.
 
 from __future__ import annotations
 
+import logging
+import select
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
@@ -32,7 +36,8 @@ PARAMS: Final = {
 
 # Compiling a query takes longer than any of ours runs, and the planner's penalties in upsert.py set it off.
 SESSION: Final = (
-    f"SET jit = off; SET statement_timeout = '15min'; SET lock_timeout = '{connect.WAIT_SECONDS}s'"
+    f"SET jit = off; SET statement_timeout = '15min'; SET lock_timeout = '{connect.WAIT_SECONDS}s'; "
+    "SET client_min_messages = warning"
 )
 
 # SQLSTATE of what only a person can mend: no permission, no such table, no schema to put one in.
@@ -84,7 +89,14 @@ class Postgresql(Connected, PostgresqlDatabase):
         return True
 
     def is_connection_usable(self) -> bool:
-        """Asks the server; that it has ended the session is not known otherwise."""
+        """Asks the server only when it has said something unasked, as when it ends the session."""
+        connection = self.connection()  # type: ignore[no-untyped-call]
+        if connection.closed:
+            return False
+        said = select.poll()
+        said.register(connection.fileno(), select.POLLIN)
+        if not said.poll(0):
+            return True
         try:
             self.sql("SELECT 1")
         except PeeweeException:
@@ -102,9 +114,21 @@ class Postgresql(Connected, PostgresqlDatabase):
         if encoding != "UTF8":
             raise StoreUnusable(f"The database {self.url_shown} has encoding {encoding}; make one with UTF8.")
 
+    def together(self) -> AbstractContextManager[object]:
+        if not self._psycopg.Pipeline.is_supported():
+            return nullcontext()
+        pipeline: AbstractContextManager[object] = self.connection().pipeline()  # type: ignore[no-untyped-call]
+        return pipeline
+
     def load(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
+        if not rows:
+            return
         connection = self.connection()  # type: ignore[no-untyped-call]
+        if connection.info.pipeline_status != self._psycopg.pq.PipelineStatus.OFF:
+            # Where COPY is not to be had.  As text, like there: the table knows the types.
+            self.sql(insert(table, tuple(columns), len(rows)), [str(value) for row in rows for value in row])
+            return
+        statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
         with connection.cursor() as cursor, cursor.copy(statement) as copy:
             for row in rows:
                 copy.write_row(row)
@@ -137,12 +161,20 @@ class Postgresql(Connected, PostgresqlDatabase):
             yield from cursor
 
 
+@cache
+def insert(table: str, columns: tuple[str, ...], rows: int) -> str:
+    row = f"({', '.join(['%s'] * len(columns))})"
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([row] * rows)}"
+
+
 def imported() -> Any:
     """The driver.  Raises StoreUnusable where it is not installed."""
     try:
         import psycopg
     except ImportError:
         raise StoreUnusable("PostgreSQL needs a driver; install dorimportd[postgresql].") from None
+    # It warns of what comes after a fault, which it raises.
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
     return psycopg
 
 

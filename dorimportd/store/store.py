@@ -165,16 +165,27 @@ class Store:
         with self._database.using():
             return deliveries.queue(self._database)
 
-    def importing(self, sequence: int, format: str, *, whole_days: bool = False, resume: bool = True) -> Run:
+    def importing(
+        self,
+        sequence: int,
+        format: str,
+        *,
+        whole_days: bool = False,
+        resume: bool = True,
+        row: DeliveryRow | None = None,
+    ) -> Run:
         """An attempt to import a waiting delivery by *format*, NAME@DIGEST.
 
         *whole_days* says that it tells all sales of each location and day of which it tells any; its
         outcome then has those of older deliveries that it does not tell.  Unless it may *resume* it begins
-        anew, also where an earlier attempt by this format was not ended.
+        anew, also where an earlier attempt by this format was not ended.  *row* is what `delivery` told of it
+        a moment ago; if something else is true by now, the first window of the run is not kept.
         Raises LookupError when there is no such delivery, NotWaiting when it has its outcome.
         """
         with self._database.using():
-            return imports.begin(self._database, sequence, format, whole_days=whole_days, resume=resume)
+            return imports.begin(
+                self._database, sequence, format, row=row, whole_days=whole_days, resume=resume
+            )
 
     def states(self, first: int, last: int) -> dict[int, State]:
         """What became of the deliveries from *first* to *last*, by their sequence."""
