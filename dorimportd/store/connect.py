@@ -82,13 +82,13 @@ class Connected(Database, ABC):
 
         With *few* rows statements may go to the server together, see `together`.
         """
-        with self.using(), self.atomic(), self.together() if few else nullcontext():
+        with self.using(), self.together() if few else nullcontext(), self.atomic():
             yield
 
     def together(self) -> AbstractContextManager[object]:
-        """Statements whose answer nobody looks at need not be waited for one by one, where that saves time.
+        """Do not wait for the answers that nobody looks at, where that saves time.
 
-        A fault of one may be told at a later one, and the end tells those that are left.
+        A fault of a statement may be told at a later one, or at the end.
         """
         return nullcontext()
 

@@ -35,12 +35,11 @@ from dorimportd.store.models import Customers, Deliveries
 from dorimportd.store.prepared import Prepared, slot
 from dorimportd.store.samples import Sample
 from dorimportd.store.samples import keep as keep_sample
-from dorimportd.store.upsert import upsert
+from dorimportd.store.upsert import FEW, upsert
 from dorimportd.words import Absent, Counts, Outcome, Reject, State, TransactionRow
 
 ONE_ROW_EACH: Final[Mapping[int, int]] = MappingProxyType({})
 NONE_ABSENT: Final = Absent()
-FEW: Final = 100  # rows of a window that is sent without waiting for each answer
 
 RECORDED: Final = ("state", "reason", "format", "windows", "absent", "absent_ids", *asdict(Counts()))
 # The progress of the delivery is the one that an attempt knows.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import select
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -105,7 +105,8 @@ class Postgresql(Connected, PostgresqlDatabase):
 
     def rollback(self) -> None:
         # Of a connection that was lost nothing is kept; a fault here would hide why it was lost.
-        if not self.connection().closed:  # type: ignore[no-untyped-call]
+        # A pipeline in which something failed takes no statement any more: it is done after it.
+        if not self.connection().closed and not self._in_pipeline:  # type: ignore[no-untyped-call]
             super().rollback()
 
     def check_encoding(self) -> None:
@@ -115,20 +116,30 @@ class Postgresql(Connected, PostgresqlDatabase):
             raise StoreUnusable(f"The database {self.url_shown} has encoding {encoding}; make one with UTF8.")
 
     def together(self) -> AbstractContextManager[object]:
-        if not self._psycopg.Pipeline.is_supported():
-            return nullcontext()
-        pipeline: AbstractContextManager[object] = self.connection().pipeline()  # type: ignore[no-untyped-call]
-        return pipeline
+        return self._pipeline() if self._psycopg.Pipeline.is_supported() else nullcontext()
+
+    @contextmanager
+    def _pipeline(self) -> Iterator[None]:
+        connection = self.connection()  # type: ignore[no-untyped-call]
+        try:
+            with connection.pipeline():
+                yield
+        finally:
+            if not connection.closed and connection.info.transaction_status:
+                super().rollback()
+
+    @property
+    def _in_pipeline(self) -> bool:
+        return bool(self.connection().info.pipeline_status)  # type: ignore[no-untyped-call]
 
     def load(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         if not rows:
             return
-        connection = self.connection()  # type: ignore[no-untyped-call]
-        if connection.info.pipeline_status != self._psycopg.pq.PipelineStatus.OFF:
-            # Where COPY is not to be had.  As text, like there: the table knows the types.
+        if self._in_pipeline:  # which has no COPY.  As text, like there: the table knows the types.
             self.sql(insert(table, tuple(columns), len(rows)), [str(value) for row in rows for value in row])
             return
         statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
+        connection = self.connection()  # type: ignore[no-untyped-call]
         with connection.cursor() as cursor, cursor.copy(statement) as copy:
             for row in rows:
                 copy.write_row(row)

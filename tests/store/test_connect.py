@@ -252,7 +252,7 @@ def test_a_session_that_the_server_ends_in_the_middle_keeps_nothing(
     store = open_store(url)
     with monkeypatch.context() as patch:
         patch.setattr(imports, "add_rejects", lambda *_, **__: end_sessions(url))
-        with pytest.raises(StoreAway, match="server closed the connection|terminating connection"):
+        with pytest.raises(StoreAway, match=r"server closed the connection|terminating connection"):
             imported(store, 1, [sold()])
     assert table(store) == []
     assert imported(store, 1, [sold()]).outcome.counts == Counts(rows=1, imported=1)
