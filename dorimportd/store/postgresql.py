@@ -130,7 +130,8 @@ class Postgresql(Connected, PostgresqlDatabase):
 
     @property
     def _in_pipeline(self) -> bool:
-        return bool(self.connection().info.pipeline_status)  # type: ignore[no-untyped-call]
+        info = self.connection().info  # type: ignore[no-untyped-call]
+        return bool(self._psycopg.Pipeline.is_supported() and info.pipeline_status)
 
     def load(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         if not rows:
