@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from dorimportd.errors import HoldFile, Interrupted, NotWaiting
+from dorimportd.errors import HoldFile, Interrupted, NotWaiting, TooLargeForSeveral
 from dorimportd.instants import reach
 from dorimportd.parse.batch import Defaults
 from dorimportd.parse.format import Format
@@ -73,9 +73,10 @@ class Importer:
         """Import delivery *sequence*; on return its outcome is in the store.
 
         *row* is what the store told of it a moment ago, so that it need not be asked again.
-        Raises NotWaiting when it is there already, StoreAway, Interrupted when the daemon stops, and
-        NoSuchFile or SpoolFailing when its bytes cannot be read.  After any of them, and after a crash
-        at any instant, the same call again is right.
+        Within Store.together it is there only when that ends.
+        Raises NotWaiting when it is there already, StoreAway, Interrupted when the daemon stops,
+        TooLargeForSeveral, and NoSuchFile or SpoolFailing when its bytes cannot be read.  After any of them,
+        and after a crash at any instant, the same call again is right.
         """
         row = row or self._store.delivery(sequence)
         if row is None or row.outcome.state.final:
@@ -165,6 +166,8 @@ class Importer:
         try:
             only: Window | None = next(windows)
             for window in windows:  # to the end, so that a file that must be held leaves no row behind
+                if run.among_others:
+                    raise TooLargeForSeveral
                 for each in (only, window):
                     if each is not None:
                         shelf.put(each)

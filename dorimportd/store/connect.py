@@ -80,8 +80,12 @@ class Connected(Database, ABC):
     def writing(self, *, few: bool = False) -> Iterator[None]:
         """Work in one database transaction: all of it is kept, durably, or nothing.
 
+        Within another one it is a part of that, which must not go on after a fault.
         With *few* rows statements may go to the server together, see `together`.
         """
+        if self.in_transaction():
+            yield
+            return
         with self.using(), self.together() if few else nullcontext(), self.atomic():
             yield
 

@@ -134,6 +134,11 @@ def find(database: Connected, sequence: int) -> DeliveryRow | None:
     return None if row is None else delivery_row(**dict(zip(COLUMNS, row, strict=True)))
 
 
+def some(database: Connected, sequences: Sequence[int]) -> dict[int, DeliveryRow]:
+    query = Deliveries.select().where(Deliveries.sequence.in_(sequences))
+    return {row.sequence: row for row in read(database, query)}
+
+
 def listing(
     database: Connected,
     customer: str | None = None,

@@ -125,8 +125,14 @@ class Run:
         """
         with self._writing(transactions, rejects):
             row = self._put_last(transactions, rejects, rows, duplicate_of, further)
-        reach("import.last_committed", self._name)
+        if not self.among_others:
+            reach("import.last_committed", self._name)
         return row
+
+    @property
+    def among_others(self) -> bool:
+        """Whether it is kept only together with what is done with other deliveries."""
+        return bool(self._database.in_transaction())
 
     def _writing(
         self, transactions: Sequence[TransactionRow], rejects: Sequence[Reject]
@@ -163,7 +169,8 @@ class Run:
             drop_rejects(self._database, self.sequence)
             add_rejects(self._database, self.sequence, rejects, first=0)
             row = self._record(State.HELD, reason, Counts(), 0)
-        reach("import.held", self._name)
+        if not self.among_others:
+            reach("import.held", self._name)
         return row
 
     def _put(

@@ -43,6 +43,8 @@ SESSION: Final = (
 # SQLSTATE of what only a person can mend: no permission, no such table, no schema to put one in.
 PERMANENT: Final = frozenset({"42501", "42P01", "3F000"})
 
+BATCH: Final = 100  # rows in one statement, where they cannot be copied
+
 # Any number, so long as all of ours take the same: "dori" in ASCII.
 SCHEMA_LOCK: Final = 0x646F7269
 
@@ -133,17 +135,29 @@ class Postgresql(Connected, PostgresqlDatabase):
         info = self.connection().info  # type: ignore[no-untyped-call]
         return bool(self._psycopg.Pipeline.is_supported() and info.pipeline_status)
 
+    def rows_affected(self, cursor: Any) -> int:
+        if self._in_pipeline:
+            with self.connection().pipeline():  # type: ignore[no-untyped-call]
+                """At its end all answers are there."""
+        return int(cursor.rowcount)
+
     def load(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         if not rows:
             return
-        if self._in_pipeline:  # which has no COPY.  As text, like there: the table knows the types.
-            self.sql(insert(table, tuple(columns), len(rows)), [str(value) for row in rows for value in row])
+        if self._in_pipeline:  # which has no COPY
+            self._insert(table, tuple(columns), rows)
             return
         statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
         connection = self.connection()  # type: ignore[no-untyped-call]
         with connection.cursor() as cursor, cursor.copy(statement) as copy:
             for row in rows:
                 copy.write_row(row)
+
+    def _insert(self, table: str, columns: tuple[str, ...], rows: Sequence[Sequence[Any]]) -> None:
+        """As text, as by COPY: the table knows the types."""
+        for start in range(0, len(rows), BATCH):
+            batch = rows[start : start + BATCH]
+            self.sql(insert(table, columns, len(batch)), [str(value) for row in batch for value in row])
 
     def lock_schema(self) -> None:
         self.sql("SELECT pg_advisory_xact_lock(%s)", [SCHEMA_LOCK])

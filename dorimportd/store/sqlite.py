@@ -98,6 +98,10 @@ class Sqlite(Connected, SqliteDatabase):
 
     @contextmanager
     def writing(self, *, few: bool = False) -> Iterator[None]:
+        if self.in_transaction():
+            with super().writing(few=few):
+                yield
+            return
         # SQLite lets those who wait for its lock sleep up to 100 ms each time they find it taken; a
         # small file would seldom get its turn beside a large one.  Our own threads take turns here.
         if not self._turn.acquire(timeout=connect.WAIT_SECONDS):

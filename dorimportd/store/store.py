@@ -8,10 +8,12 @@ from `open_store` already.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence, Set
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 from dorimportd.errors import StoreUnusable
+from dorimportd.instants import reach
 from dorimportd.store import deliveries, imports, sales, samples, transfer
 from dorimportd.store.connect import Connected
 from dorimportd.store.deliveries import DeliveryRow, Waiting
@@ -128,6 +130,11 @@ class Store:
         with self._database.using():
             return deliveries.listing(self._database, customer, state, since, limit)
 
+    def some_deliveries(self, sequences: Sequence[int]) -> dict[int, DeliveryRow]:
+        """Those of these few that there are."""
+        with self._database.using():
+            return deliveries.some(self._database, sequences)
+
     def latest(self) -> dict[str, DeliveryRow]:
         """The newest delivery of each customer who ever sent one."""
         with self._database.using():
@@ -164,6 +171,17 @@ class Store:
         """How many deliveries are in each state."""
         with self._database.using():
             return deliveries.queue(self._database)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Keep all that this thread does meanwhile at once, durably, or nothing if anything was raised.
+
+        It is for small deliveries: whoever reads sees nothing of it, and whoever writes may wait for it.
+        Raises StoreAway and StoreUnusable, also at its end.
+        """
+        with self._database.writing(few=True):
+            yield
+        reach("import.together_committed")
 
     def importing(
         self,
