@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import select
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
@@ -71,6 +71,8 @@ class Postgresql(Connected, PostgresqlDatabase):
 
     def _wait(self, connection: Any, wait: Callable[..., Any], work: Any, *args: Any, **more: Any) -> Any:
         """What psycopg calls to wait for the server, with an end to the patience."""
+        if self._is_in_pipeline(connection):
+            work = at_once(work, self._psycopg.waiting)
         try:
             return wait(patient(work, lambda: self._is_there(connection)), *args, **more)
         except NoAnswer as fault:
@@ -132,8 +134,10 @@ class Postgresql(Connected, PostgresqlDatabase):
 
     @property
     def _in_pipeline(self) -> bool:
-        info = self.connection().info  # type: ignore[no-untyped-call]
-        return bool(self._psycopg.Pipeline.is_supported() and info.pipeline_status)
+        return self._is_in_pipeline(self.connection())  # type: ignore[no-untyped-call]
+
+    def _is_in_pipeline(self, connection: Any) -> bool:
+        return bool(self._psycopg.Pipeline.is_supported() and connection.info.pipeline_status)
 
     def rows_affected(self, cursor: Any) -> int:
         if self._in_pipeline:
@@ -185,6 +189,22 @@ class Postgresql(Connected, PostgresqlDatabase):
             cursor.itersize = 5_000
             cursor.execute(statement, params)
             yield from cursor
+
+
+def at_once(work: Generator[Any, Any, Any], waiting: Any) -> Generator[Any, Any, Any]:
+    """*work*, one of psycopg's, but that statements of a pipeline go to the socket without a question first.
+
+    While it is asked whether it takes them another thread gets the interpreter, for a millisecond or more.
+    """
+    try:
+        wish = next(work)
+        for _ in range(2):
+            if wish == waiting.Wait.RW:
+                wish = work.send(waiting.Ready.W)
+        while True:
+            wish = work.send((yield wish))
+    except StopIteration as end:
+        return end.value
 
 
 @cache
