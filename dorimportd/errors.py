@@ -162,6 +162,10 @@ class NotWaiting(Exception):
     """A delivery has its outcome already; there is nothing to import."""
 
 
+class TooLargeForSeveral(Exception):
+    """A delivery is imported alone, since it has more rows than go into the store together with others."""
+
+
 class Interrupted(Exception):
     """Work was stopped between two steps, because the daemon stops; it goes on at the next start."""
 

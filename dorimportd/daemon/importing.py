@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from threading import Event as Signal
 from typing import Any, Final
 
@@ -46,6 +47,7 @@ from dorimportd.store.store import Store
 from dorimportd.words import Delivery, Outcome, State
 
 LOOK_EVERY: Final = 5.0  # seconds: for what another process accepted while nobody woke us
+LOOK_APART: Final = 0.1  # seconds: each look takes the database some time, however little it finds
 LAST_DELIVERIES: Final = 10  # of an overview
 TOLD: Final[dict[State, Callable[[Delivery, Outcome], Event]]] = {
     State.IMPORTED: DeliveryImported,
@@ -91,6 +93,7 @@ class ImportService(Service):
         self._look_at_all = True
         self._looking = False
         self._look_again = False
+        self._looked = -LOOK_APART  # when the last look ended
         self._timer: IDelayedCall | None = None
         self._imports: set[Deferred[None]] = set()
         self._inquiry: Inquiry[Overview] = Inquiry(clock)
@@ -128,7 +131,7 @@ class ImportService(Service):
         if self._looking:
             self._look_again = True
         elif self.running and not self._paused:
-            self._spawn(self._look())
+            self._look_soon()
 
     # The service.
 
@@ -174,6 +177,7 @@ class ImportService(Service):
             self._tell(fault("the parsing reactor", error))
         finally:
             self._looking = False
+            self._looked = self._clock.seconds()
         self._look_later(wait)
         self._let_large_go_on()
 
@@ -225,9 +229,16 @@ class ImportService(Service):
             return
         if self._look_again and not self._paused:
             self._look_again = False
-            self._spawn(self._look())
+            wait = LOOK_APART
+        self._cancel_timer()
+        self._timer = self._clock.callLater(wait, self._timed_out)
+
+    def _look_soon(self) -> None:
+        wait = self._looked + LOOK_APART - self._clock.seconds()
+        if wait > 0:
+            self._look_later(wait)
         else:
-            self._timer = self._clock.callLater(wait, self._timed_out)
+            self._spawn(self._look())
 
     def _timed_out(self) -> None:
         self._timer = None
@@ -254,7 +265,7 @@ class ImportService(Service):
     def _begin_imports(self) -> None:
         self._let_large_go_on()
         while self.running and not self._paused and (turn := self._turns.next()) is not None:
-            self._spawn(self._import(turn))
+            self._spawn(self._import(self._turns.along(turn)))
 
     def _let_large_go_on(self) -> None:
         """Unless there are small ones, or there may be."""
@@ -274,33 +285,51 @@ class ImportService(Service):
 
         return stopping
 
-    async def _import(self, turn: Turn) -> None:
+    async def _import(self, turns: list[Turn]) -> None:
+        """Those of *turns*, of one customer, together."""
         assert self._store is not None
-        stopping = self._stopping(turn)
         try:
-            delivery, outcome = await self._workers.run(self._work.attempt, self._store, turn, stopping)
-        except (Interrupted, NotWaiting):
-            self._turns.done(turn.sequence)
-            self._begin_imports()
-            return
+            stopping = self._stopping(turns[0])
+            done = await self._workers.run(self._work.attempt, self._store, turns, stopping)
         except (StoreAway, StoreUnusable) as error:
-            self._turns.done(turn.sequence)
+            self._done(turns)
             self._look_at_all = True
             self._wait_for_store(error)
-            return
+        except Interrupted:
+            self._done(turns)
         except Exception as error:  # noqa: BLE001  (a defect, or bytes that are gone: it stops no other import)
-            await self._failed(turn, error)
-            return
-        self._turns.done(turn.sequence)
+            await self._not_imported(turns, error)
+        else:
+            self._done(turns)
+            await self._imported(done)
+
+    def _done(self, turns: list[Turn]) -> None:
+        for turn in turns:
+            self._turns.done(turn.sequence)
+
+    async def _imported(self, done: list[tuple[Delivery, Outcome]]) -> None:
         self._store_is_back()
-        self._tell(TOLD[outcome.state](delivery, outcome))
-        reach("import.done", delivery.envelope.name)
-        if outcome.absent.count:
-            self._tell(TransactionsAbsent(delivery, outcome))
+        for delivery, outcome in done:
+            self._tell(TOLD[outcome.state](delivery, outcome))
+            reach("import.done", delivery.envelope.name)
+            if outcome.absent.count:
+                self._tell(TransactionsAbsent(delivery, outcome))
         self._begin_imports()
-        if outcome.state is State.HELD:
-            asked = await self._workers.run(self._work.was_asked_for, turn.sequence)
-            self._look_at_all = self._look_at_all or asked
+        for delivery, outcome in done:
+            if outcome.state is State.HELD:
+                asked = await self._workers.run(self._work.was_asked_for, delivery.sequence)
+                self._look_at_all = self._look_at_all or asked
+
+    async def _not_imported(self, turns: list[Turn], error: Exception) -> None:
+        """Of several nothing was kept: each is imported alone."""
+        if len(turns) == 1 and not isinstance(error, NotWaiting):
+            await self._failed(turns[0], error)
+            return
+        self._done(turns)
+        if len(turns) > 1:
+            for turn in turns:
+                self._turns.add(replace(turn, alone=True))
+        self._begin_imports()
 
     def _wait_for_store(self, error: StoreAway | StoreUnusable) -> None:
         """Of several imports that meet it the first one begins the pause."""

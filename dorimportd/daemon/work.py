@@ -6,12 +6,19 @@ has happened too often: see spool/attempts.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext, suppress
 from itertools import islice
 from typing import Final, NamedTuple, TypeVar
 
-from dorimportd.errors import Interrupted, NotAccepted, NotWaiting, StoreAway, StoreUnusable
+from dorimportd.errors import (
+    Interrupted,
+    NotAccepted,
+    NotWaiting,
+    StoreAway,
+    StoreUnusable,
+    TooLargeForSeveral,
+)
 from dorimportd.instants import reach
 from dorimportd.pipeline.asked import ask_store_again, was_asked_for
 from dorimportd.pipeline.importer import Importer
@@ -132,29 +139,35 @@ class ImportWork:
     def _importer(self, store: Store) -> Importer:
         return self._make_importer(store, lambda: False)
 
-    def attempt(self, store: Store, turn: Turn, stopping: Callable[[], bool]) -> tuple[Delivery, Outcome]:
-        """Import the delivery of *turn*, unless *stopping* says otherwise between two steps.
+    def attempt(
+        self, store: Store, turns: Sequence[Turn], stopping: Callable[[], bool]
+    ) -> list[tuple[Delivery, Outcome]]:
+        """Import the deliveries of *turns*, unless *stopping* says otherwise between two steps.
 
-        Raises what Importer.import_delivery raises.
+        What is done with several is kept at once, or nothing.  Raises what Importer.import_delivery raises.
         """
-        self._mark(store, turn)
+        first, *others = [turn.sequence for turn in turns]
+        rows = store.some_deliveries([first, *others])
+        if others and any(row.windows for row in rows.values()):
+            raise TooLargeForSeveral
+        self._mark(turns[0], others, windows=rows[first].windows if first in rows else 0)
+        importer = self._make_importer(store, stopping)
         try:
-            done = self._make_importer(store, stopping).import_delivery(turn.sequence)
+            with store.together() if others else nullcontext():
+                done = [importer.import_delivery(each, rows.get(each)) for each in (first, *others)]
         except (Interrupted, StoreAway, StoreUnusable):
             with suppress(NotAccepted):  # as in _forget
-                self._spool.attempts.rest(turn.sequence, deaths=turn.deaths)  # this says nothing of it
+                self._spool.attempts.rest(first, deaths=turns[0].deaths)  # this says nothing of it
             raise
         except Exception:
-            self._forget(turn.sequence)
+            self._forget(first)
             raise
-        self._forget(turn.sequence)
+        self._forget(first)
         return done
 
-    def _mark(self, store: Store, turn: Turn) -> None:
-        row = store.delivery(turn.sequence)
+    def _mark(self, turn: Turn, others: Sequence[int], *, windows: int) -> None:
         try:
-            windows = row.windows if row is not None else 0
-            self._spool.attempts.begin(turn.sequence, deaths=turn.deaths, windows=windows)
+            self._spool.attempts.begin(turn.sequence, deaths=turn.deaths, windows=windows, others=others)
         except NotAccepted as refusal:
             raise StoreAway(f"The spool takes no marks of imports: {refusal.for_us()}") from refusal
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from dorimportd.errors import HoldFile, Interrupted, NotWaiting
+from dorimportd.errors import HoldFile, Interrupted, NotWaiting, TooLargeForSeveral
 from dorimportd.instants import reach
 from dorimportd.parse.batch import Defaults
 from dorimportd.parse.format import Format
@@ -69,14 +69,16 @@ class Importer:
         self._plan = plan
         self._stopping = stopping
 
-    def import_delivery(self, sequence: int) -> tuple[Delivery, Outcome]:
+    def import_delivery(self, sequence: int, row: DeliveryRow | None = None) -> tuple[Delivery, Outcome]:
         """Import delivery *sequence*; on return its outcome is in the store.
 
-        Raises NotWaiting when it is there already, StoreAway, Interrupted when the daemon stops, and
-        NoSuchFile or SpoolFailing when its bytes cannot be read.  After any of them, and after a crash
-        at any instant, the same call again is right.
+        *row* is what the store told of it a moment ago, so that it need not be asked again.
+        Within Store.together it is there only when that ends.
+        Raises NotWaiting when it is there already, StoreAway, Interrupted when the daemon stops,
+        TooLargeForSeveral, and NoSuchFile or SpoolFailing when its bytes cannot be read.  After any of them,
+        and after a crash at any instant, the same call again is right.
         """
-        row = self._store.delivery(sequence)
+        row = row or self._store.delivery(sequence)
         if row is None or row.outcome.state.final:
             raise NotWaiting
         delivery = self._spool.delivery(sequence)
@@ -90,7 +92,7 @@ class Importer:
             plan = self._plan(delivery.envelope)
         except HoldFile as reason:
             return delivery, self.hold(sequence, str(reason))
-        return delivery, self._import(delivery, plan, released=row.released).outcome
+        return delivery, self._import(delivery, plan, released=row.released, row=row).outcome
 
     def hold(self, sequence: int, reason: str) -> Outcome:
         """Let a delivery that waits to be imported wait for a person.
@@ -140,18 +142,32 @@ class Importer:
             window.clear()
 
     def _import(
-        self, delivery: Delivery, plan: Plan, *, released: bool, anew: bool = True, resume: bool = True
+        self,
+        delivery: Delivery,
+        plan: Plan,
+        *,
+        released: bool,
+        row: DeliveryRow | None = None,
+        anew: bool = True,
+        resume: bool = True,
     ) -> DeliveryRow:
         """Unless it is done *anew* the delivery was judged, and how it is read is kept already."""
         envelope, whole_days = delivery.envelope, plan.format.whole_days
-        run = self._store.importing(delivery.sequence, plan.tag, whole_days=whole_days, resume=resume)
-        earlier = self._store.earlier_same_bytes(envelope.customer, envelope.sha256, delivery.sequence)
+        run = self._store.importing(
+            delivery.sequence, plan.tag, whole_days=whole_days, resume=resume, row=row
+        )
+
+        def earlier() -> int | None:
+            return self._store.earlier_same_bytes(envelope.customer, envelope.sha256, delivery.sequence)
+
         sampler = Sampler()
         windows = self._windows(delivery, plan, sampler, released=released)
         shelf = Shelf()
         try:
             only: Window | None = next(windows)
             for window in windows:  # to the end, so that a file that must be held leaves no row behind
+                if run.among_others:
+                    raise TooLargeForSeveral
                 for each in (only, window):
                     if each is not None:
                         shelf.put(each)
@@ -211,7 +227,7 @@ class Importer:
         yield window
 
 
-def write_windows(run: Run, windows: Iterator[Window], earlier: int | None) -> DeliveryRow:
+def write_windows(run: Run, windows: Iterator[Window], earlier: Callable[[], int | None]) -> DeliveryRow:
     """Write all of *windows* but those that an earlier attempt wrote; the last with the outcome."""
     held = next(windows)
     for number, window in enumerate(windows):

@@ -6,6 +6,9 @@ one.  Large deliveries never take the last worker, so that a small one always fi
 give way: threads of one process share one interpreter, and databases have few writers, so that a small one
 would else take ten times as long beside a large one.
 
+Tiny deliveries of one customer that wait for one another are imported several at once: they share what the
+database takes for each database transaction.  Where that fails each is imported alone.
+
 A delivery at which the process died before comes after all others of its customer, and never together with
 another such one; those with fewer deaths come first.  So those that only happened to be there are cleared.
 """
@@ -17,6 +20,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+TINY: Final = 32 << 10  # bytes: a few milliseconds of work
+AT_ONCE: Final = 20  # tiny ones
 LARGE: Final = 8 << 20  # bytes: more than a second or two of work
 COURTESY: Final = 4  # times as long as it has worked a large import waits for small ones, and no longer
 
@@ -29,11 +34,17 @@ class Turn:
     customer: str
     size: int  # bytes
     deaths: int = 0  # of the process, while it imported this
+    alone: bool = False  # something has failed when it was imported together with others
 
     @property
     def order(self) -> tuple[int, int]:
         """By this the deliveries of one customer are sorted."""
         return self.deaths, self.sequence
+
+    @property
+    def tiny(self) -> bool:
+        """Whether it may be imported together with others."""
+        return self.size <= TINY and not self.deaths and not self.alone
 
     @property
     def large(self) -> bool:
@@ -48,7 +59,7 @@ class Turns:
         self.workers = workers
         self._waiting: dict[str, list[tuple[tuple[int, int], Turn]]] = {}  # customer -> heap
         self._known: set[int] = set()
-        self._running: dict[int, Turn] = {}
+        self._running: dict[int, Turn] = {}  # those of one customer together, by one worker
         self._resting: dict[int, Turn] = {}  # failed ones, until they are tried again
         self._last_turn: dict[str, int] = {}  # customer -> number of its last turn
         self._turns = 0
@@ -62,13 +73,23 @@ class Turns:
 
     def next(self) -> Turn | None:
         """The delivery to import now, which runs until `done`; None when none may begin."""
-        if len(self._running) >= self.workers:
+        if len({each.customer for each in self._running.values()}) >= self.workers:
             return None
         for customer in sorted(self._waiting, key=lambda each: self._last_turn.get(each, 0)):
             _, turn = self._waiting[customer][0]
             if self._may_begin(turn):
                 return self._begin(turn)
         return None
+
+    def along(self, turn: Turn) -> list[Turn]:
+        """*turn*, which has just begun, and those that are imported together with it: they run, too."""
+        turns = [turn]
+        while turn.tiny and len(turns) < AT_ONCE and turn.customer in self._waiting:
+            _, following = self._waiting[turn.customer][0]
+            if not following.tiny:
+                break
+            turns.append(self._begin(following))
+        return turns
 
     def _may_begin(self, turn: Turn) -> bool:
         running = self._running.values()

@@ -2,6 +2,8 @@
 
 importing/000000000017    JSON: how often the process died while it imported that delivery, see Mark
 
+Several that are imported together, of which all are kept or none, have one mark, under the first one's name.
+
 A mark is there from before an attempt begins until it ends in any way that the process lives to see.  What a
 start finds was being imported when the process died; it need not be what the process died of, since several
 deliveries are imported at once, and people kill processes, too.  So whoever imports tries such deliveries
@@ -13,7 +15,8 @@ Marks are not synced: they outlive the process and not the machine, and those of
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -33,6 +36,7 @@ class Mark:
     deaths: int  # of the process, at it
     windows: int  # of it that were in the store when the attempt began
     running: bool  # an attempt has begun and not ended
+    others: Sequence[int] = ()  # that are imported together with it; what is said of it holds for them, too
 
 
 class Attempts:
@@ -48,7 +52,7 @@ class Attempts:
     def found(self) -> dict[int, Mark]:
         """What an earlier process left, by sequence; marks of another boot are removed.
 
-        Raises OSError.
+        That of several comes after those of the others that it is about.  Raises OSError.
         """
         make_folder(self._folder)
         marks = {}
@@ -58,11 +62,16 @@ class Attempts:
                 path.unlink()
             else:
                 marks[int(path.name)] = mark
-        return marks
+        for mark in list(marks.values()):
+            marks |= {other: replace(mark, others=()) for other in mark.others if other not in marks}
+        return dict(sorted(marks.items(), reverse=True))
 
-    def begin(self, sequence: int, *, deaths: int, windows: int) -> None:
-        """An attempt begins, after so many *deaths*.  Raises NoSpace or SpoolFailing."""
-        self._write(sequence, Mark(self._boot, deaths, windows, running=True))
+    def begin(self, sequence: int, *, deaths: int, windows: int, others: Sequence[int] = ()) -> None:
+        """An attempt begins, after so many *deaths*, at it and at *others* after it.
+
+        Raises NoSpace or SpoolFailing.
+        """
+        self._write(sequence, Mark(self._boot, deaths, windows, running=True, others=others))
 
     def rest(self, sequence: int, *, deaths: int) -> None:
         """None is under way, and the delivery still waits.  Raises NoSpace or SpoolFailing."""
@@ -104,6 +113,7 @@ def died(mark: Mark, windows: int) -> int:
 def read_mark(path: Path) -> Mark | None:
     """The mark in *path*; None when it says nothing whole, as after a power cut."""
     try:
-        return Mark(**json.loads(path.read_text(encoding="utf-8")))
+        mark = Mark(**json.loads(path.read_text(encoding="utf-8")))
+        return replace(mark, others=tuple(mark.others))
     except (ValueError, TypeError):
         return None

@@ -28,7 +28,8 @@ def find_absent(database: Connected, customer: int, sequence: int) -> Absent:
     """What delivery *sequence*, which is in the table, does not tell of its days."""
     if isinstance(database, Postgresql):
         # It may take a customer with a million rows for new, and read them through once for each day.
-        database.sql("SET LOCAL enable_seqscan = on; SET LOCAL enable_nestloop = off")
+        database.sql("SET LOCAL enable_seqscan = on")
+        database.sql("SET LOCAL enable_nestloop = off")
     own = (Sales.customer == customer) & ~Sales.withdrawn
     told = Sales.select(Sales.location, local_day()).where(own & (Sales.sequence == sequence)).distinct()
     query = (

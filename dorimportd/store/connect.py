@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from threading import Lock
 from typing import Any, ClassVar, Final
@@ -77,10 +77,24 @@ class Connected(Database, ABC):
                 raise
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Work in one database transaction: all of it is kept, durably, or nothing."""
-        with self.using(), self.atomic():
+    def writing(self, *, few: bool = False) -> Iterator[None]:
+        """Work in one database transaction: all of it is kept, durably, or nothing.
+
+        Within another one it is a part of that, which must not go on after a fault.
+        With *few* rows statements may go to the server together, see `together`.
+        """
+        if self.in_transaction():
             yield
+            return
+        with self.using(), self.together() if few else nullcontext(), self.atomic():
+            yield
+
+    def together(self) -> AbstractContextManager[object]:
+        """Do not wait for the answers that nobody looks at, where that saves time.
+
+        A fault of a statement may be told at a later one, or at the end.
+        """
+        return nullcontext()
 
     def sql(self, statement: str, params: Sequence[Any] | None = None) -> Any:
         """Execute what Peewee's queries cannot say; returns the driver's cursor."""

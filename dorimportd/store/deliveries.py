@@ -88,7 +88,7 @@ class Waiting(NamedTuple):
 
 def register(database: Connected, deliveries: Iterable[Delivery]) -> None:
     rows = [row_of(each) for each in deliveries]
-    with database.writing():
+    with database.writing(few=True):
         for row in rows:
             REGISTER.execute(database, **row)
         reach("import.registering")
@@ -132,6 +132,11 @@ def waiting(database: Connected) -> list[Waiting]:
 def find(database: Connected, sequence: int) -> DeliveryRow | None:
     row = FIND.execute(database, sequence=sequence).fetchone()
     return None if row is None else delivery_row(**dict(zip(COLUMNS, row, strict=True)))
+
+
+def some(database: Connected, sequences: Sequence[int]) -> dict[int, DeliveryRow]:
+    query = Deliveries.select().where(Deliveries.sequence.in_(sequences))
+    return {row.sequence: row for row in read(database, query)}
 
 
 def listing(

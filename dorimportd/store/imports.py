@@ -12,10 +12,11 @@ kept only while the progress is the one that the attempt knows.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, replace
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from dorimportd.errors import NotWaiting, StoreAway
 from dorimportd.instants import reach
@@ -34,8 +35,8 @@ from dorimportd.store.models import Customers, Deliveries
 from dorimportd.store.prepared import Prepared, slot
 from dorimportd.store.samples import Sample
 from dorimportd.store.samples import keep as keep_sample
-from dorimportd.store.upsert import upsert
-from dorimportd.words import Absent, Counts, Reject, State, TransactionRow
+from dorimportd.store.upsert import FEW, upsert
+from dorimportd.words import Absent, Counts, Outcome, Reject, State, TransactionRow
 
 ONE_ROW_EACH: Final[Mapping[int, int]] = MappingProxyType({})
 NONE_ABSENT: Final = Absent()
@@ -47,7 +48,9 @@ AS_KNOWN_TO_IT: Final = (
     & (Deliveries.windows == slot("windows_before"))
     & Deliveries.state.in_(WAITING)
 )
-AS_KNOWN: Final = Prepared(Deliveries.select(Deliveries.sequence).where(AS_KNOWN_TO_IT))
+KNOWN: Final = Deliveries.select(Deliveries.sequence).where(AS_KNOWN_TO_IT)
+FIND_AS_KNOWN: Final = Prepared(KNOWN)
+LOCK_AS_KNOWN: Final = Prepared(KNOWN.for_update())
 RECORD: Final = Prepared(
     Deliveries.update({getattr(Deliveries, name): slot(name) for name in RECORDED}).where(AS_KNOWN_TO_IT)
 )
@@ -71,6 +74,7 @@ class Run:
 
     def __init__(self, database: Connected, row: DeliveryRow, format: str, *, whole_days: bool) -> None:
         self._database = database
+        self._row = row
         self._customer = row.delivery.envelope.customer
         self._name = row.delivery.envelope.name
         self._format = format
@@ -98,7 +102,7 @@ class Run:
         *further* has, by its line, how many rows a transaction is made of besides its first.
         Raises StoreAway, and then nothing of the window is kept.
         """
-        with self._database.writing():
+        with self._writing(transactions, rejects):
             counts = self._put(transactions, rejects, rows, further)
             self._record(State.RECEIVED, None, self.counts + counts, self._windows + 1)
         reach("import.window_committed", self._name)
@@ -111,25 +115,36 @@ class Run:
         transactions: Sequence[TransactionRow],
         rejects: Sequence[Reject],
         rows: int,
-        duplicate_of: int | None = None,
+        duplicate_of: Callable[[], int | None] = lambda: None,
         further: Mapping[int, int] = ONE_ROW_EACH,
     ) -> DeliveryRow:
         """Keep the last window as `write` does, and with it the outcome.
 
-        That is imported; or duplicate, when the same bytes were delivery *duplicate_of* and changed
-        nothing this time.  Nothing is left to resume.
+        That is imported; or duplicate, when it changed nothing and the same bytes were another delivery
+        before, which *duplicate_of* is then asked for.  Nothing is left to resume.
         """
-        with self._database.writing():
+        with self._writing(transactions, rejects):
             row = self._put_last(transactions, rejects, rows, duplicate_of, further)
-        reach("import.last_committed", self._name)
+        if not self.among_others:
+            reach("import.last_committed", self._name)
         return row
+
+    @property
+    def among_others(self) -> bool:
+        """Whether it is kept only together with what is done with other deliveries."""
+        return bool(self._database.in_transaction())
+
+    def _writing(
+        self, transactions: Sequence[TransactionRow], rejects: Sequence[Reject]
+    ) -> AbstractContextManager[None]:
+        return self._database.writing(few=len(transactions) + len(rejects) <= FEW)
 
     def _put_last(
         self,
         transactions: Sequence[TransactionRow],
         rejects: Sequence[Reject],
         rows: int,
-        duplicate_of: int | None,
+        duplicate_of: Callable[[], int | None],
         further: Mapping[int, int],
     ) -> DeliveryRow:
         counts = self.counts + self._put(transactions, rejects, rows, further)
@@ -138,8 +153,9 @@ class Run:
             name = self._format.rpartition("@")[0]
             keep_sample(self._database, self.sequence, self._customer, name, self.sample)
         changed = counts.imported or self._overrode
-        if duplicate_of is not None and not changed and not counts.rejected:
-            reason = f"The same bytes were delivery {duplicate_of}; they change nothing."
+        earlier = None if changed or counts.rejected else duplicate_of()
+        if earlier is not None:
+            reason = f"The same bytes were delivery {earlier}; they change nothing."
             return self._record(State.DUPLICATE, reason, counts, 0, absent)
         return self._record(State.IMPORTED, None, counts, 0, absent)
 
@@ -149,10 +165,12 @@ class Run:
         Nothing of it counts as read.  Raises StoreAway.
         """
         with self._database.writing():
+            self._check_known(self._lock_delivery())
             drop_rejects(self._database, self.sequence)
             add_rejects(self._database, self.sequence, rejects, first=0)
             row = self._record(State.HELD, reason, Counts(), 0)
-        reach("import.held", self._name)
+        if not self.among_others:
+            reach("import.held", self._name)
         return row
 
     def _put(
@@ -166,9 +184,9 @@ class Run:
             raise ValueError(
                 f"{rows} rows are not {len(transactions)} transactions and {len(rejects)} rejects"
             )
+        known = self._lock_delivery()
         customer = lock_customer(self._database, self._customer)
-        if not self._goes_on():  # before the rows of another attempt are met
-            raise self._elsewhere()
+        self._check_known(known)  # before the rows of another attempt are met
         counts, fresh, overrode = upsert(
             self._database, customer, self.sequence, transactions, further, known_to_end=self._known_to_end
         )
@@ -188,39 +206,51 @@ class Run:
     def _record(
         self, state: State, reason: str | None, counts: Counts, windows: int, absent: Absent = NONE_ABSENT
     ) -> DeliveryRow:
-        cursor = RECORD.execute(
+        outcome = Outcome(state, counts, reason and storable(reason), self._format, absent)
+        RECORD.execute(
             self._database,
             sequence=self.sequence,
             windows_before=self._windows,
             state=state.value,
-            reason=reason and storable(reason),
+            reason=outcome.reason,
             format=self._format,
             windows=windows,
             absent=absent.count,
             absent_ids=json.dumps(absent.first),
             **asdict(counts),
         )
-        row = find(self._database, self.sequence) if cursor.rowcount else None
-        if row is None:
-            raise self._elsewhere()
         reach("import.recorded", self._name)
-        return row
+        return replace(self._row, outcome=outcome, windows=windows)
 
-    def _goes_on(self) -> bool:
-        """Whether the progress of the delivery is the one that this attempt knows."""
-        found = AS_KNOWN.execute(self._database, sequence=self.sequence, windows_before=self._windows)
-        return found.fetchone() is not None
+    def _lock_delivery(self) -> Any:
+        """Have nobody else say what becomes of the delivery until the database transaction ends.
 
-    def _elsewhere(self) -> StoreAway:
-        return StoreAway(f"Delivery {self.sequence} is being imported elsewhere.")
+        The cursor of what `_check_known` wants to know.
+        """
+        # With SQLite there is one writer at any time.
+        query = LOCK_AS_KNOWN if self._database.for_update else FIND_AS_KNOWN
+        return query.execute(self._database, sequence=self.sequence, windows_before=self._windows)
+
+    def _check_known(self, found: Any) -> None:
+        """Raises StoreAway unless the progress of the delivery is the one that this attempt knows."""
+        if found.fetchone() is None:
+            raise StoreAway(f"Delivery {self.sequence} is being imported elsewhere.")
 
 
-def begin(database: Connected, sequence: int, format: str, *, whole_days: bool, resume: bool) -> Run:
-    """An attempt at delivery *sequence*.
+def begin(
+    database: Connected,
+    sequence: int,
+    format: str,
+    *,
+    row: DeliveryRow | None,
+    whole_days: bool,
+    resume: bool,
+) -> Run:
+    """An attempt at delivery *sequence*, of which *row* is known.
 
     Raises LookupError when there is no such delivery, NotWaiting when it has its outcome.
     """
-    row = find(database, sequence)
+    row = row or find(database, sequence)
     if row is None:
         raise LookupError(f"there is no delivery {sequence}")
     if row.outcome.state not in WAITING:
@@ -235,7 +265,6 @@ def begin(database: Connected, sequence: int, format: str, *, whole_days: bool, 
 
 def lock_customer(database: Connected, name: str) -> int:
     """The number of customer *name*, whose rows are ours alone until the database transaction ends."""
-    # With SQLite there is one writer at any time.
     query = LOCK_NUMBER if database.for_update else FIND_NUMBER
     found = query.execute(database, name=name).fetchone()
     if found is None:

@@ -6,7 +6,11 @@ and 16.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import logging
+import select
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
@@ -32,11 +36,14 @@ PARAMS: Final = {
 
 # Compiling a query takes longer than any of ours runs, and the planner's penalties in upsert.py set it off.
 SESSION: Final = (
-    f"SET jit = off; SET statement_timeout = '15min'; SET lock_timeout = '{connect.WAIT_SECONDS}s'"
+    f"SET jit = off; SET statement_timeout = '15min'; SET lock_timeout = '{connect.WAIT_SECONDS}s'; "
+    "SET client_min_messages = warning"
 )
 
 # SQLSTATE of what only a person can mend: no permission, no such table, no schema to put one in.
 PERMANENT: Final = frozenset({"42501", "42P01", "3F000"})
+
+BATCH: Final = 100  # rows in one statement, where they cannot be copied
 
 # Any number, so long as all of ours take the same: "dori" in ASCII.
 SCHEMA_LOCK: Final = 0x646F7269
@@ -64,6 +71,8 @@ class Postgresql(Connected, PostgresqlDatabase):
 
     def _wait(self, connection: Any, wait: Callable[..., Any], work: Any, *args: Any, **more: Any) -> Any:
         """What psycopg calls to wait for the server, with an end to the patience."""
+        if self._is_in_pipeline(connection):
+            work = at_once(work, self._psycopg.waiting)
         try:
             return wait(patient(work, lambda: self._is_there(connection)), *args, **more)
         except NoAnswer as fault:
@@ -84,7 +93,14 @@ class Postgresql(Connected, PostgresqlDatabase):
         return True
 
     def is_connection_usable(self) -> bool:
-        """Asks the server; that it has ended the session is not known otherwise."""
+        """Asks the server only when it has said something unasked, as when it ends the session."""
+        connection = self.connection()  # type: ignore[no-untyped-call]
+        if connection.closed:
+            return False
+        said = select.poll()
+        said.register(connection.fileno(), select.POLLIN)
+        if not said.poll(0):
+            return True
         try:
             self.sql("SELECT 1")
         except PeeweeException:
@@ -93,7 +109,8 @@ class Postgresql(Connected, PostgresqlDatabase):
 
     def rollback(self) -> None:
         # Of a connection that was lost nothing is kept; a fault here would hide why it was lost.
-        if not self.connection().closed:  # type: ignore[no-untyped-call]
+        # A pipeline in which something failed takes no statement any more: it is done after it.
+        if not self.connection().closed and not self._in_pipeline:  # type: ignore[no-untyped-call]
             super().rollback()
 
     def check_encoding(self) -> None:
@@ -102,12 +119,49 @@ class Postgresql(Connected, PostgresqlDatabase):
         if encoding != "UTF8":
             raise StoreUnusable(f"The database {self.url_shown} has encoding {encoding}; make one with UTF8.")
 
+    def together(self) -> AbstractContextManager[object]:
+        return self._pipeline() if self._psycopg.Pipeline.is_supported() else nullcontext()
+
+    @contextmanager
+    def _pipeline(self) -> Iterator[None]:
+        connection = self.connection()  # type: ignore[no-untyped-call]
+        try:
+            with connection.pipeline():
+                yield
+        finally:
+            if not connection.closed and connection.info.transaction_status:
+                super().rollback()
+
+    @property
+    def _in_pipeline(self) -> bool:
+        return self._is_in_pipeline(self.connection())  # type: ignore[no-untyped-call]
+
+    def _is_in_pipeline(self, connection: Any) -> bool:
+        return bool(self._psycopg.Pipeline.is_supported() and connection.info.pipeline_status)
+
+    def rows_affected(self, cursor: Any) -> int:
+        if self._in_pipeline:
+            with self.connection().pipeline():  # type: ignore[no-untyped-call]
+                """At its end all answers are there."""
+        return int(cursor.rowcount)
+
     def load(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        if not rows:
+            return
+        if self._in_pipeline:  # which has no COPY
+            self._insert(table, tuple(columns), rows)
+            return
         statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
         connection = self.connection()  # type: ignore[no-untyped-call]
         with connection.cursor() as cursor, cursor.copy(statement) as copy:
             for row in rows:
                 copy.write_row(row)
+
+    def _insert(self, table: str, columns: tuple[str, ...], rows: Sequence[Sequence[Any]]) -> None:
+        """As text, as by COPY: the table knows the types."""
+        for start in range(0, len(rows), BATCH):
+            batch = rows[start : start + BATCH]
+            self.sql(insert(table, columns, len(batch)), [str(value) for row in batch for value in row])
 
     def lock_schema(self) -> None:
         self.sql("SELECT pg_advisory_xact_lock(%s)", [SCHEMA_LOCK])
@@ -137,12 +191,36 @@ class Postgresql(Connected, PostgresqlDatabase):
             yield from cursor
 
 
+def at_once(work: Generator[Any, Any, Any], waiting: Any) -> Generator[Any, Any, Any]:
+    """*work*, one of psycopg's, but that statements of a pipeline go to the socket without a question first.
+
+    While it is asked whether it takes them another thread gets the interpreter, for a millisecond or more.
+    """
+    try:
+        wish = next(work)
+        for _ in range(2):
+            if wish == waiting.Wait.RW:
+                wish = work.send(waiting.Ready.W)
+        while True:
+            wish = work.send((yield wish))
+    except StopIteration as end:
+        return end.value
+
+
+@cache
+def insert(table: str, columns: tuple[str, ...], rows: int) -> str:
+    row = f"({', '.join(['%s'] * len(columns))})"
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([row] * rows)}"
+
+
 def imported() -> Any:
     """The driver.  Raises StoreUnusable where it is not installed."""
     try:
         import psycopg
     except ImportError:
         raise StoreUnusable("PostgreSQL needs a driver; install dorimportd[postgresql].") from None
+    # It warns of what comes after a fault, which it raises.
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
     return psycopg
 
 

@@ -27,10 +27,11 @@ COMPARED: Final = 30  # with a new one: the nearest
 OF_THESE: Final = (Samples.customer == slot("customer")) & (Samples.format == slot("format"))
 DROP: Final = Prepared(Samples.delete().where(Samples.sequence == slot("sequence")))
 KEEP: Final = Prepared(Samples.insert({name: slot(name) for name in Samples._meta.sorted_field_names}))
-OUTDATED: Final = Prepared(
-    Samples.select(Samples.sequence).where(OF_THESE).order_by(Samples.sequence.desc()).offset(KEPT).limit(1)
+# The newest that is one too many; nothing is older than none.
+LAST: Final = Samples.select(Samples.sequence).where(OF_THESE).order_by(Samples.sequence.desc())
+DROP_OUTDATED: Final = Prepared(
+    Samples.delete().where(OF_THESE & (Samples.sequence <= LAST.offset(KEPT).limit(1)))
 )
-DROP_OUTDATED: Final = Prepared(Samples.delete().where(OF_THESE & (Samples.sequence <= slot("last"))))
 BEFORE: Final = Prepared(
     Samples.select(Samples.shown, Samples.received_at, Samples.anew)
     .where(OF_THESE & (Samples.sequence < slot("sequence")))
@@ -74,9 +75,7 @@ def keep(database: Connected, sequence: int, customer: str, format: str, sample:
         anew=sample.anew,
         shown=json.dumps(sample.rows, separators=(",", ":")),
     )
-    outdated = OUTDATED.execute(database, customer=customer, format=format).fetchone()
-    if outdated is not None:
-        DROP_OUTDATED.execute(database, customer=customer, format=format, last=outdated[0])
+    DROP_OUTDATED.execute(database, customer=customer, format=format)
 
 
 def drop(database: Connected, sequence: int) -> None:

@@ -8,10 +8,12 @@ from `open_store` already.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence, Set
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 from dorimportd.errors import StoreUnusable
+from dorimportd.instants import reach
 from dorimportd.store import deliveries, imports, sales, samples, transfer
 from dorimportd.store.connect import Connected
 from dorimportd.store.deliveries import DeliveryRow, Waiting
@@ -128,6 +130,11 @@ class Store:
         with self._database.using():
             return deliveries.listing(self._database, customer, state, since, limit)
 
+    def some_deliveries(self, sequences: Sequence[int]) -> dict[int, DeliveryRow]:
+        """Those of these few that there are."""
+        with self._database.using():
+            return deliveries.some(self._database, sequences)
+
     def latest(self) -> dict[str, DeliveryRow]:
         """The newest delivery of each customer who ever sent one."""
         with self._database.using():
@@ -165,16 +172,38 @@ class Store:
         with self._database.using():
             return deliveries.queue(self._database)
 
-    def importing(self, sequence: int, format: str, *, whole_days: bool = False, resume: bool = True) -> Run:
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Keep all that this thread does meanwhile at once, durably, or nothing if anything was raised.
+
+        It is for small deliveries: whoever reads sees nothing of it, and whoever writes may wait for it.
+        Raises StoreAway and StoreUnusable, also at its end.
+        """
+        with self._database.writing(few=True):
+            yield
+        reach("import.together_committed")
+
+    def importing(
+        self,
+        sequence: int,
+        format: str,
+        *,
+        whole_days: bool = False,
+        resume: bool = True,
+        row: DeliveryRow | None = None,
+    ) -> Run:
         """An attempt to import a waiting delivery by *format*, NAME@DIGEST.
 
         *whole_days* says that it tells all sales of each location and day of which it tells any; its
         outcome then has those of older deliveries that it does not tell.  Unless it may *resume* it begins
-        anew, also where an earlier attempt by this format was not ended.
+        anew, also where an earlier attempt by this format was not ended.  *row* is what `delivery` told of it
+        a moment ago; if something else is true by now, the first window of the run is not kept.
         Raises LookupError when there is no such delivery, NotWaiting when it has its outcome.
         """
         with self._database.using():
-            return imports.begin(self._database, sequence, format, whole_days=whole_days, resume=resume)
+            return imports.begin(
+                self._database, sequence, format, row=row, whole_days=whole_days, resume=resume
+            )
 
     def states(self, first: int, last: int) -> dict[int, State]:
         """What became of the deliveries from *first* to *last*, by their sequence."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from appliance import BIN, PASSWORD, Appliance, run_client
+from faults.ledger import Books
 from faults.sales import SalesFile
 from faults.senders import Reply, Sender, make_key
 
@@ -106,3 +107,11 @@ class Mortal(Appliance):
                     return
                 assert time.monotonic() < deadline, (states, self.log_text())
                 time.sleep(0.05)
+
+
+def check(mortal: Mortal, books: Books) -> None:
+    """All is as it must be."""
+    mortal.await_all()
+    with mortal.store() as store:
+        assert books.mistakes(mortal.state, store, mortal.log_text()) == []
+    assert mortal.verify() == ""

@@ -85,6 +85,14 @@ def sale(transaction_id: str, cents: int) -> Sale:
     return Sale("0007", transaction_id, euros(cents), "2026-07-14 09:02:11")
 
 
+def mixed(name: str, cents: int, channel: str = "ftp") -> SalesFile:
+    """Three sales of its own, one that every such file tells, one that is overridden, and a reject."""
+    own = [sale(f"{name}-{number}", cents + number) for number in range(3)]
+    spoilt = Sale("0007", f"{name}-spoilt", "12,50", "2026-07-14 09:02:11")
+    sales = (sale(f"{name}-0", -cents), *own, spoilt, sale("everybody's", cents))
+    return SalesFile("acme", channel, f"{name}.csv", content_of(sales))
+
+
 def euros(cents: int) -> str:
     whole, rest = divmod(abs(cents), 100)
     return f"{'-' if cents < 0 else ''}{whole}.{rest:02}"

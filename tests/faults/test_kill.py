@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from appliance import PASSWORD, need
+from appliance import PASSWORD
 from faults import long_run
 from faults.ledger import Books, Sent
-from faults.mortal import Mortal
-from faults.sales import Sale, SalesFile, content_of, sale
+from faults.mortal import Mortal, check
+from faults.sales import Sale, SalesFile, content_of, mixed, sale
+from servers import SQLITE
 
 from dorimportd.instants import INSTANTS
 from dorimportd.store.migrations import VERSIONS, migrate
@@ -109,54 +110,6 @@ LARGE = (
 )
 
 
-SQLITE = "sqlite:///dorimportd.db"
-
-
-@pytest.fixture
-def made(tmp_path):
-    """Makes a daemon that is not started yet, with acme and other customers."""
-    for client in ("curl", "sftp", "swaks", "ssh-keygen"):
-        need(client)
-    appliances = []
-
-    def make(url, *others):
-        appliances.append(Mortal(tmp_path / "appliance", url, *others))
-        return appliances[0]
-
-    yield make
-    for each in appliances:
-        each.end()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request):
-    """An empty database of either kind."""
-    return SQLITE if request.param == "sqlite" else request.getfixturevalue("postgresql_url")()
-
-
-@pytest.fixture
-def mortal(made):
-    return made(SQLITE)
-
-
-@pytest.fixture
-def either(made, url):
-    return made(url)
-
-
-@pytest.fixture
-def on_postgresql(made, postgresql_url):
-    return made(postgresql_url())
-
-
-def mixed(name: str, cents: int, channel: str = "ftp") -> SalesFile:
-    """Three sales of its own, one that every such file tells, one that is overridden, and a reject."""
-    own = [sale(f"{name}-{number}", cents + number) for number in range(3)]
-    spoilt = Sale("0007", f"{name}-spoilt", "12,50", "2026-07-14 09:02:11")
-    sales = (sale(f"{name}-0", -cents), *own, spoilt, sale("everybody's", cents))
-    return SalesFile("acme", channel, f"{name}.csv", content_of(sales))
-
-
 def file_for(kind: str, name: str, cents: int, channel: str) -> SalesFile:
     if kind == "mixed":
         return mixed(name, cents, channel)
@@ -188,14 +141,6 @@ def send_again(mortal: Mortal, books: Books) -> None:
     for sent in list(books.sent.values()):
         if not sent.acknowledged:
             assert attempt(mortal, books, sent.file).acknowledged
-
-
-def check(mortal: Mortal, books: Books) -> None:
-    """All is as it must be."""
-    mortal.await_all()
-    with mortal.store() as store:
-        assert books.mistakes(mortal.state, store, mortal.log_text()) == []
-    assert mortal.verify() == ""
 
 
 def kill_at_each(mortal: Mortal, instants: dict[str, bool], channel: str, **how: bool) -> None:
@@ -244,8 +189,9 @@ def kill_in_imports(mortal: Mortal, instants: tuple[str, ...]) -> None:
     check(mortal, books)
 
 
-def test_killed_at_each_step_of_an_import(mortal):
-    kill_in_imports(mortal, tuple(IMPORT))
+@pytest.mark.parametrize("part", range(3))
+def test_killed_at_each_step_of_an_import(mortal, part):
+    kill_in_imports(mortal, tuple(IMPORT)[part::3])
 
 
 def test_killed_in_imports_into_postgresql(on_postgresql):
@@ -385,5 +331,6 @@ def test_every_instant_is_one_of_these():
         for name in table
     }
     others = {"import.begun_again", "upload.resumed", "upload.gap_noted"}
+    others |= {"import.together_committed"}  # test_together.py
     others |= {"schema.copied", "schema.version_made", "schema.committed"}
     assert told | others == set(INSTANTS)

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dorimportd.pipeline.turns import LARGE, Courtesy, Turn, Turns, pause
+from dorimportd.pipeline.turns import AT_ONCE, LARGE, TINY, Courtesy, Turn, Turns, pause
 
 
 def test_a_customers_deliveries_run_one_at_a_time_in_the_order_of_their_sequence():
@@ -139,3 +140,40 @@ def test_a_large_one_gives_way_a_few_times_as_long_as_it_has_worked_and_no_longe
     now[0] += 0.25
     courtesy.give_way()
     assert waited == [2.0, 1.0]
+
+
+def together(turns):
+    """The sequences of those that begin now, by one worker."""
+    return [each.sequence for each in turns.along(turns.next())]
+
+
+def test_tiny_ones_of_one_customer_begin_together_in_the_order_of_their_sequence():
+    turns = Turns(workers=2)
+    for sequence, size in ((5, 10), (2, TINY), (1, 10), (3, TINY + 1), (4, 10)):
+        turns.add(Turn(sequence, "a", size))
+    turns.add(Turn(6, "b", 10))
+    assert (together(turns), together(turns), turns.next()) == ([1, 2], [6], None)
+    assert (turns.running, turns.waiting) == (3, 3)
+    for sequence in (1, 2, 6):
+        turns.done(sequence)
+    assert together(turns) == [3]
+    turns.done(3)
+    assert together(turns) == [4, 5]
+
+
+def test_only_so_many_begin_together():
+    turns = Turns(workers=1)
+    for sequence in range(1, 2 * AT_ONCE):
+        turns.add(Turn(sequence, "a", 10))
+    assert together(turns) == list(range(1, AT_ONCE + 1))
+
+
+@pytest.mark.parametrize("suspect", [Turn(1, "a", 10, alone=True), Turn(1, "a", 10, deaths=1)])
+def test_what_failed_with_others_or_was_there_at_a_death_is_imported_alone(suspect):
+    turns = Turns(workers=1)
+    turns.add(suspect)
+    assert together(turns) == [1]
+    turns.done(1)
+    turns.add(suspect)
+    turns.add(Turn(2, "a", 10))
+    assert len(together(turns)) == 1

@@ -91,7 +91,7 @@ def imported(arrived):
         *most, last = windows
         for window in most:
             run.write(window, [], len(window))
-        return run.finish(last, rejects, len(last) + len(rejects), duplicate_of)
+        return run.finish(last, rejects, len(last) + len(rejects), lambda: duplicate_of)
 
     return run
 

@@ -14,6 +14,7 @@ import pytest
 
 from dorimportd.errors import StoreAway, StoreUnusable
 from dorimportd.store import connect, imports, open_store
+from dorimportd.store.postgresql import Postgresql
 from dorimportd.words import Counts
 
 
@@ -252,7 +253,7 @@ def test_a_session_that_the_server_ends_in_the_middle_keeps_nothing(
     store = open_store(url)
     with monkeypatch.context() as patch:
         patch.setattr(imports, "add_rejects", lambda *_, **__: end_sessions(url))
-        with pytest.raises(StoreAway, match="terminating connection due to administrator command"):
+        with pytest.raises(StoreAway, match=r"server closed the connection|terminating connection"):
             imported(store, 1, [sold()])
     assert table(store) == []
     assert imported(store, 1, [sold()]).outcome.counts == Counts(rows=1, imported=1)
@@ -307,3 +308,60 @@ def test_a_fault_in_a_database_transaction_is_told_as_what_it_is(store):
     with pytest.raises(Exception, match="nowhere"), store._database.writing(), store._database.using():
         store._database.sql("SELECT * FROM nowhere")
     assert store.last_registered() == 0
+
+
+@pytest.mark.parametrize("few", [True, False])
+def test_a_fault_in_a_database_transaction_keeps_nothing_and_the_connection_goes_on(store, few):
+    database = store._database
+    (before,) = database.sql("SELECT COUNT(*) FROM customer").fetchone()
+    connection = database.connection()
+    with pytest.raises(ZeroDivisionError), database.writing(few=few):
+        database.sql("INSERT INTO customer (name, transactions) VALUES ('acme', 0)")
+        raise ZeroDivisionError
+    assert database.sql("SELECT COUNT(*) FROM customer").fetchone() == (before,) == (0,)
+    assert database.connection() is connection
+    with database.writing(few=few):
+        database.sql("INSERT INTO customer (name, transactions) VALUES ('acme', 0)")
+    assert database.sql("SELECT COUNT(*) FROM customer").fetchone() == (1,)
+
+
+@pytest.mark.parametrize("few", [True, False])
+def test_a_statement_that_fails_takes_those_before_and_after_it_with_it(store, few):
+    """Also where nobody looks at its answer, and the next ones are sent before it has come."""
+    database = store._database
+    with pytest.raises(Exception, match="nowhere"), database.writing(few=few):
+        database.sql("INSERT INTO customer (name, transactions) VALUES ('acme', 0)")
+        database.sql("DELETE FROM nowhere")
+        database.sql("INSERT INTO customer (name, transactions) VALUES ('bravo', 0)")
+    assert store.transaction_counts() == {}
+    with database.writing(few=few):
+        database.sql("INSERT INTO customer (name, transactions) VALUES ('acme', 0)")
+    assert store.transaction_counts() == {"acme": 0}
+
+
+def test_a_small_file_asks_postgresql_nothing_twice(postgresql_url, monkeypatch, sold, arrived):
+    """Each answer that is waited for is a millisecond, and several beside other threads that compute."""
+    store = open_store(postgresql_url())
+    store.register([arrived(1), arrived(2)])
+    store.importing(1, "format@1").finish([sold("a")], [], 1)
+    statements = []
+    sql = Postgresql.sql
+
+    def told(self, statement, params=None):
+        statements.append(" ".join(statement.replace('"', "").split()[:3]))
+        return sql(self, statement, params)
+
+    monkeypatch.setattr(Postgresql, "sql", told)
+    run = store.importing(2, "format@1", row=store.delivery(2))
+    assert run.finish([sold("b"), sold("c")], [], 2).outcome.counts == Counts(rows=2, imported=2)
+    assert statements == [
+        "SELECT t1.sequence, t1.customer,",
+        "SELECT t1.sequence FROM",
+        "SELECT t1.id FROM",
+        "SET LOCAL enable_seqscan",
+        "SELECT 1 FROM",
+        "INSERT INTO sale",
+        "UPDATE customer SET",
+        "UPDATE delivery SET",
+    ]
+    store.close()

@@ -151,7 +151,7 @@ def test_that_is_known_after_a_crash_too(store, sold, arrived, imported):
     run = store.importing(3, "format@1")
     for window in windows:
         run.write(window, [], 1)
-    row = store.importing(3, "format@1").finish([], [], 0, duplicate_of=1)
+    row = store.importing(3, "format@1").finish([], [], 0, duplicate_of=lambda: 1)
     assert row.outcome.state is State.IMPORTED
 
 
