@@ -104,3 +104,8 @@ def test_one_of_several_that_fails_keeps_no_other_from_the_table(either):
     assert told(either)[:4] == ["first-0", "held-0", "fourth-0", "fifth-0"]
     either.await_line("delivery 2 imported", 0, 100)
     check(either, books)
+    either.stop()
+    assert re.findall(r"defect in .*", either.log_text()) == [
+        "defect in the import of delivery 2: OSError(5, 'Input/output error')"
+    ]
+    either.log.unlink()  # any other test has none
