@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,7 +13,7 @@ from dorimportd.spool.room import Room
 from dorimportd.spool.spool import Spool
 from dorimportd.store.sales import ToldRow
 from dorimportd.store.store import open_store
-from dorimportd.words import Channel, State, Transaction
+from dorimportd.words import Channel, Delivery, State, Transaction
 
 EARLIER = timedelta(hours=1)
 
@@ -66,6 +67,14 @@ def test_rows_are_wrong_in_three_ways(house):
         (Kind.MISSING, "b"),
         (Kind.DIFFERENT, "c"),
     ]
+
+
+def test_a_row_of_a_customer_who_never_sent_anything_is_found_and_one_that_is_missing_too(house):
+    one = house.send()
+    house.say(house.archive, one, sale("a"))
+    stranger = Delivery(7, replace(one.envelope, customer="nobody"))
+    house.say(house.store, stranger, sale("b"))
+    assert house.wrong(house.settled()) == [(Kind.UNEXPLAINED, "b"), (Kind.MISSING, "a")]
 
 
 def test_what_came_after_the_beginning_is_left_out_unless_there_is_no_such_delivery(house):
