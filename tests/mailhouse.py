@@ -50,11 +50,16 @@ class House(Appliance):
         return [each.name for each in self.spool("mail", "alone").iterdir()]
 
     def await_no_marks(self, seconds=60):
-        """Until it is known what became of every mail."""
+        """Until it is known what became of every mail, also in the database."""
         deadline = time.monotonic() + seconds
-        while self.marks() and time.monotonic() < deadline:
+        while (self.marks() or self.unregistered()) and time.monotonic() < deadline:
             time.sleep(0.05)
-        assert self.marks() == []
+        assert (self.marks(), self.unregistered()) == ([], set())
+
+    def unregistered(self):
+        """The sequences that only the spool knows."""
+        accepted = {int(each.name) for each in self.spool("accepted").glob("*/[0-9]*")}
+        return accepted - {each.sequence for each in self.rows()}
 
     def archive_notes(self, message_id):
         """Of the copies that came to the archive."""

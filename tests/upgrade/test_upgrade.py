@@ -75,7 +75,7 @@ class Older(Appliance):
         self.daemon = None
         self.state = folder / "state"
         with tarfile.open(HERE / archive) as files:
-            files.extractall(folder, filter="data")
+            files.extractall(folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
         for each in (self.state / "spool" / "incoming").rglob("*"):
             os.utime(each)  # as if it had come lately
 
