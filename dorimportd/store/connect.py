@@ -86,8 +86,15 @@ class Connected(Database, ABC):
         if self.in_transaction():
             yield
             return
-        with self.using(), self.together() if few else nullcontext(), self.atomic():
+        with self.turn(), self.using(), self.together() if few else nullcontext(), self.atomic():
             yield
+
+    def turn(self) -> AbstractContextManager[object]:
+        """Wait until no other thread of ours writes, where the database does not see to that well.
+
+        Raises StoreAway when it takes too long.
+        """
+        return nullcontext()
 
     def together(self) -> AbstractContextManager[object]:
         """Do not wait for the answers that nobody looks at, where that saves time.

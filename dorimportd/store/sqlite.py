@@ -97,18 +97,13 @@ class Sqlite(Connected, SqliteDatabase):
         super().let_go()
 
     @contextmanager
-    def writing(self, *, few: bool = False) -> Iterator[None]:
-        if self.in_transaction():
-            with super().writing(few=few):
-                yield
-            return
+    def turn(self) -> Iterator[None]:
         # SQLite lets those who wait for its lock sleep up to 100 ms each time they find it taken; a
-        # small file would seldom get its turn beside a large one.  Our own threads take turns here.
+        # small file would seldom get its turn beside a large one.
         if not self._turn.acquire(timeout=connect.WAIT_SECONDS):
             raise StoreAway(f"The database {self.url_shown} is busy with another import.")
         try:
-            with super().writing(few=few):
-                yield
+            yield
         finally:
             self._turn.release()
 
