@@ -142,7 +142,7 @@ class Postgresql(Connected, PostgresqlDatabase):
     def rows_affected(self, cursor: Any) -> int:
         if self._in_pipeline:
             with self.connection().pipeline():  # type: ignore[no-untyped-call]
-                """At its end all answers are there."""
+                pass  # at its end all answers are there
         return int(cursor.rowcount)
 
     def load(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -198,7 +198,7 @@ def at_once(work: Generator[Any, Any, Any], waiting: Any) -> Generator[Any, Any,
     """
     try:
         wish = next(work)
-        for _ in range(2):
+        for _ in range(2):  # to take the statement, and to send it
             if wish == waiting.Wait.RW:
                 wish = work.send(waiting.Ready.W)
         while True:

@@ -39,10 +39,10 @@ from dorimportd.receive.sftp.channel import SftpChannel
 from dorimportd.receive.sftp.flow import Flow
 from dorimportd.receive.sftp.login import LoginService
 from dorimportd.receive.sftp.mended import MendedConnection, MendedTransport
+from dorimportd.receive.sftp.one_at_a_time import OneAtATime
 from dorimportd.receive.sftp.server import SftpServer
 from dorimportd.receive.sftp.session import SftpSession
 from dorimportd.receive.sftp.ssh import SftpFactory
-from dorimportd.receive.sftp.turn import Turn
 from dorimportd.spool.room import Room
 from dorimportd.spool.spool import Spool
 from dorimportd.words import Channel
@@ -805,7 +805,7 @@ def entered(turn, count):
     return sorted(done)
 
 
-@pytest.mark.parametrize(("kind", "all_go_on"), [(DeferredLock, False), (Turn, True)])
+@pytest.mark.parametrize(("kind", "all_go_on"), [(DeferredLock, False), (OneAtATime, True)])
 def test_many_that_wait_for_one_another_all_go_on(kind, all_go_on):
     """With the stock lock each goes on within the end of the one before, until the stack is full."""
     assert (entered(kind(), 1000) == list(range(1000))) is all_go_on
@@ -813,7 +813,7 @@ def test_many_that_wait_for_one_another_all_go_on(kind, all_go_on):
 
 
 def test_one_enters_at_a_time_and_a_fault_lets_the_next_one_in():
-    turn, first, found = Turn(), Deferred(), []
+    turn, first, found = OneAtATime(), Deferred(), []
 
     async def enter(name, wait):
         async with turn:

@@ -17,7 +17,7 @@ from twisted.conch.ssh.filetransfer import FX_EOF, FX_FAILURE, SFTPError
 from dorimportd.errors import Incomplete, NotAccepted
 from dorimportd.instants import reach
 from dorimportd.receive.avatar import CustomerAvatar
-from dorimportd.receive.sftp.turn import Turn
+from dorimportd.receive.sftp.one_at_a_time import OneAtATime
 from dorimportd.receive.sftp.wire import Attrs
 from dorimportd.receive.uploads import IncomingUpload
 from dorimportd.receive.workers import Workers
@@ -86,16 +86,16 @@ class UploadHandle(Handle):
         self._upload = upload
         self._there = there  # a file of that name, which stays as it is where nothing is written
         self._refusal: NotAccepted | None = None  # to go on with the upload, or to cut it
-        self._turn = Turn()
+        self._one_at_a_time = OneAtATime()
 
     async def write(self, offset: int, content: bytes) -> None:
-        async with self._turn:
+        async with self._one_at_a_time:
             upload = await self._begun(offset)
             written = upload.write(self._place(upload, offset, content), content)
         await written
 
     async def attrs(self) -> Attrs:
-        async with self._turn:
+        async with self._one_at_a_time:
             if self._upload is not None:
                 await self._upload.written()
                 return Attrs(self._upload.size, FILE_MODE)
@@ -108,18 +108,18 @@ class UploadHandle(Handle):
         Clients say the size of the whole file at its start (lftp) or at its end (scp); one that says
         less than it wrote takes the rest back.
         """
-        async with self._turn:
+        async with self._one_at_a_time:
             if self._upload is not None or size == 0:
                 await self._cut(await self._begun(0), size)
 
     async def sync(self) -> None:
-        async with self._turn:
+        async with self._one_at_a_time:
             if self._upload is not None:
                 await self._upload.sync()
 
     async def close(self) -> None:
         """Accept the upload.  Raises NotAccepted; what came is then kept for resuming."""
-        async with self._turn:
+        async with self._one_at_a_time:
             if self._upload is None and not self._there and self._refusal is None:
                 self._upload = await self._avatar.begin(self._path)
             if self._refusal is not None:
@@ -130,7 +130,7 @@ class UploadHandle(Handle):
                 reach("sftp.accepted", self._upload.name)
 
     async def abandon(self, reason: str) -> None:
-        async with self._turn:
+        async with self._one_at_a_time:
             await self._keep(reason)
 
     async def _keep(self, reason: str) -> None:
@@ -193,25 +193,25 @@ class DownloadHandle(Handle):
         self._opened = opened
         self._workers = workers
         # One at a time: a slow disk holds one thread for a handle, and nothing reads what is closed.
-        self._turn = Turn()
+        self._one_at_a_time = OneAtATime()
 
     async def read(self, offset: int, length: int) -> bytes:
         """Some of the *length* bytes at *offset*, at least one.  Raises SFTPError at the end of the file."""
         if offset > LARGEST_OFFSET:
             raise end_of_file()
         wanted = min(length, LONGEST_READ)
-        async with self._turn:
+        async with self._one_at_a_time:
             found = await self._workers.run(read_at, self._opened, offset, wanted)
         if not found:
             raise end_of_file()
         return found
 
     async def attrs(self) -> Attrs:
-        async with self._turn:
+        async with self._one_at_a_time:
             return await self._workers.run(attrs_of, self._opened)
 
     async def close(self) -> None:
-        async with self._turn:
+        async with self._one_at_a_time:
             await self._workers.run(self._opened.close)
 
 
@@ -221,11 +221,11 @@ class FolderHandle(Handle):
     def __init__(self, entries: Iterable[Entry], workers: Workers) -> None:
         self._entries = iter(entries)
         self._workers = workers
-        self._turn = Turn()
+        self._one_at_a_time = OneAtATime()
 
     async def page(self) -> list[Entry]:
         """The next entries, which may be read from the disk.  Raises SFTPError when there are no more."""
-        async with self._turn:
+        async with self._one_at_a_time:
             page = await self._workers.run(list, islice(self._entries, PAGE))
         if not page:
             raise end_of_file()

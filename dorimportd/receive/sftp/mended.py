@@ -175,8 +175,10 @@ class MendedTransport(SSHServerTransport):
             return not self._exchanging
         if MSG_KEXINIT < kind < FIRST_OF_SERVICES:
             agreed = self._exchanging and hasattr(self.nextEncryptions, "encryptor")
-            first = kind == MSG_KEXDH_INIT or (kind == MSG_KEX_DH_GEX_REQUEST and self.ignoreNextPacket)
-            return agreed if kind == MSG_NEWKEYS else bool(first) and self._exchanging and not agreed
+            if kind == MSG_NEWKEYS:
+                return agreed
+            guess = kind == MSG_KEX_DH_GEX_REQUEST and bool(self.ignoreNextPacket)
+            return self._exchanging and not agreed and (kind == MSG_KEXDH_INIT or guess)
         between = self.sessionID is None or self._exchanging
         return not between or bool(self._allowedKeyExchangeMessageType(kind))
 

@@ -7,8 +7,8 @@ from collections import deque
 from twisted.internet.defer import Deferred
 
 
-class Turn:
-    """A block that coroutines enter one at a time: `async with turn`.
+class OneAtATime:
+    """A block that coroutines enter one at a time: `async with one_at_a_time`.
 
     Twisted's DeferredLock lets each one that waits in from within the end of the one before, so that some
     ninety of them that have nothing to wait for inside need more stack than there is, and wait for ever.
