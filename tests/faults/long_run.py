@@ -43,7 +43,7 @@ from dorimportd.words import State
 
 CATCH_UP_EVERY: Final = 25  # kills
 SENDERS: Final = 2  # for each channel
-LONGEST_LIFE: Final = 4.0  # seconds, after it was ready
+LONGEST_LIFE: Final = 3.0  # seconds, after it was ready
 DEADLY: Final = "dorimportd died 3 times while it imported this file"
 AT_START: Final = 0.2  # of the kills come while it starts
 PATIENCE: Final = 3600  # seconds, which only a failure reaches

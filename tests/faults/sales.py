@@ -15,10 +15,11 @@ BEGIN: Final = datetime(2026, 7, 1)  # of all sales, in Berlin
 SUMMER: Final = timedelta(hours=2)  # by which Berlin is ahead of UTC in July
 CHANNELS: Final = ("ftp", "sftp", "smtp")
 CUSTOMERS: Final = ("acme", "bravo", "carol")
-POOL: Final = 3000  # IDs of small files
 LARGE: Final = 120_000  # rows: more than one database transaction takes
-LARGE_EVERY: Final = 100  # files: each keeps the daemon busy for seconds, and a comparison, too
+LARGE_EVERY: Final = 200  # files: each keeps the daemon busy for seconds, and a comparison, too
 FIRST_LARGE: Final = 10
+LARGE_POOL: Final = 2 * LARGE  # IDs of large files, and of those with rejects
+POOL: Final = 3000  # IDs of all others
 PERIOD: Final = 20 * 86_400  # seconds, in which all sales are
 
 
@@ -110,15 +111,15 @@ def history(seed: int) -> Iterator[SalesFile]:
         kind = chance.choices(("small", "rejects", "held"), (73, 20, 7))[0]
         if number % LARGE_EVERY == FIRST_LARGE:
             kind = "large"
-        rows, pool = (LARGE, 2 * LARGE) if kind == "large" else (chance.randint(1, 150), POOL)
-        sales = random_sales(chance, kind[0], rows, pool)
+        rows = LARGE if kind == "large" else chance.randint(1, 150)
+        sales = random_sales(chance, rows, LARGE_POOL if kind in ("rejects", "large") else POOL)
         if kind in ("rejects", "large"):
             sales.insert(chance.randint(0, rows), spoilt(sales[0]))
         name = f"{customer}-{number:05}-{kind}.csv"
         yield SalesFile(customer, channel, name, content_of(sales, held=kind == "held"))
 
 
-def random_sales(chance: random.Random, prefix: str, rows: int, pool: int) -> list[Sale]:
+def random_sales(chance: random.Random, rows: int, pool: int) -> list[Sale]:
     """So many, with IDs out of a *pool*, some of them several times; one in five is given back."""
     columns = (
         chance.choices(("0007", "0012", "0103"), k=rows),
@@ -127,7 +128,7 @@ def random_sales(chance: random.Random, prefix: str, rows: int, pool: int) -> li
         chance.choices(range(PERIOD), k=rows),
     )
     return [
-        Sale(location, f"{prefix}-{number:06}", euros(cents), str(BEGIN + timedelta(seconds=seconds)))
+        Sale(location, f"{pool}-{number}", euros(cents), str(BEGIN + timedelta(seconds=seconds)))
         for location, number, cents, seconds in zip(*columns, strict=True)
     ]
 
