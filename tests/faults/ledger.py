@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +20,8 @@ from faults.sales import SalesFile, Told
 from dorimportd.pipeline.window import WINDOW
 from dorimportd.store.store import Store
 from dorimportd.words import Counts, State
+
+Row = tuple[Any, ...]  # location, ID, total, currency, time and delivery of a transaction
 
 
 @dataclass(slots=True)
@@ -39,12 +41,25 @@ class Accepted(NamedTuple):
     envelope: dict[str, Any]
     sha256: str  # of its bytes
 
+    @property
+    def customer(self) -> str:
+        return str(self.envelope["customer"])
+
+
+@dataclass(frozen=True, slots=True)
+class Reckoned:
+    """What must come of all that was accepted."""
+
+    tables: dict[str, dict[str, Row]]  # by customer and ID
+    overtaken: frozenset[int]  # deliveries between whose windows newer ones may have been imported
+
 
 @dataclass(slots=True)
 class Books:
     """All that was sent to one appliance."""
 
     sent: dict[tuple[str, str], Sent] = field(default_factory=dict)  # by customer and name
+    retried: Counter[int] = field(default_factory=Counter)  # deliveries that were held, how often
     begun_again: bool = False  # an import found rows that it had put in itself, which are unchanged then
 
     def entry(self, file: SalesFile) -> Sent:
@@ -53,20 +68,41 @@ class Books:
     def mistakes(self, state: Path, store: Store, log: str) -> list[str]:
         """What is not as it must be, when everything has its outcome."""
         spool = {each.sequence: each for each in accepted(state / "spool")}
+        reckoned = self._reckon(spool.values())
         return [
             *self._wrong_deliveries(spool),
-            *self._wrong_outcomes(spool, store),
-            *self._wrong_rows(spool, store),
+            *self._wrong_outcomes(spool, reckoned.overtaken, store),
+            *self._wrong_rows(reckoned.tables, store),
             *self._wrong_leftovers(state / "spool"),
-            *told_twice(log),
+            *told_twice(log, self.retried),
         ]
+
+    def _reckon(self, spool: Iterable[Accepted]) -> Reckoned:
+        """The newest one first: what a newer one told stays.
+
+        An older one that tells some of it again, and in several windows, may be overtaken: one at which the
+        daemon died comes after the others of its customer.
+        """
+        tables: dict[str, dict[str, Row]] = {customer: {} for customer, _ in self.sent}
+        overtaken = set()
+        for each in sorted(spool, reverse=True):
+            table, told = tables[each.customer], self._told(each)
+            if told.rows > WINDOW and not told.sales.keys().isdisjoint(table):
+                overtaken.add(each.sequence)
+            for key, sale in told.sales.items():
+                if key not in table:
+                    table[key] = (sale.location, key, sale.total, "EUR", sale.occurred_at, each.sequence)
+        return Reckoned(tables, frozenset(overtaken))
+
+    def _told(self, delivery: Accepted) -> Told:
+        return self.sent[delivery.customer, delivery.envelope["name"]].file.told()
 
     def _wrong_deliveries(self, spool: dict[int, Accepted]) -> Iterator[str]:
         """Every one acknowledged is there, and nothing that nobody sent."""
         found: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
         for each in spool.values():
             envelope = each.envelope
-            key = envelope["customer"], envelope["name"]
+            key = each.customer, envelope["name"]
             found[key].append(each.sequence)
             if key not in self.sent:
                 yield f"delivery {each.sequence} is {key}, which nobody sent"
@@ -83,7 +119,7 @@ class Books:
             if not set(sent.sequences) <= set(there):
                 yield f"{key} is {there}, and its sender was told {sent.sequences}"
 
-    def _wrong_outcomes(self, spool: dict[int, Accepted], store: Store) -> Iterator[str]:
+    def _wrong_outcomes(self, spool: dict[int, Accepted], overtaken: Set[int], store: Store) -> Iterator[str]:
         """Each is imported or held once, and counts add up."""
         rows = {each.sequence: each for each in store.deliveries()}
         if rows.keys() != spool.keys():
@@ -96,34 +132,16 @@ class Books:
             states = {State.HELD} if file.held else {State.IMPORTED, State.DUPLICATE}
             if outcome.state not in states:
                 yield f"delivery {sequence} is {outcome.state}: {outcome.reason}"
-            overtaken = self._overtaken(spool[sequence], spool)
-            found = wrong_counts(told, outcome.counts, overtaken=overtaken)
+            found = wrong_counts(told, outcome.counts, overtaken=sequence in overtaken)
             yield from (f"delivery {sequence}: {each}" for each in found)
             lines = [reject.line for reject in store.rejects(sequence)]
             if not file.held and lines != told.rejected:
                 yield f"delivery {sequence} has rejects {lines}, not {told.rejected}"
 
-    def _overtaken(self, delivery: Accepted, spool: dict[int, Accepted]) -> bool:
-        """Whether newer files may have been imported between its windows.
-
-        One at which the daemon died comes after the others of its customer.
-        """
-        told, customer = self._told(delivery), delivery.envelope["customer"]
-        newer = [each for each in spool.values() if each.sequence > delivery.sequence]
-        return told.rows > WINDOW and any(
-            told.sales.keys() & self._told(each).sales.keys()
-            for each in newer
-            if each.envelope["customer"] == customer
-        )
-
-    def _told(self, delivery: Accepted) -> Told:
-        return self.sent[delivery.envelope["customer"], delivery.envelope["name"]].file.told()
-
-    def _wrong_rows(self, spool: dict[int, Accepted], store: Store) -> Iterator[str]:
+    def _wrong_rows(self, tables: dict[str, dict[str, Row]], store: Store) -> Iterator[str]:
         """The table is what the files told, the highest sequence last."""
-        for customer in sorted({customer for customer, _ in self.sent}):
+        for customer, expected in sorted(tables.items()):
             table = {each.transaction_id: each[1:6] + each[7:] for each in store.transactions(customer)}
-            expected = self.table(customer, spool)
             wrong = {key for key in table.keys() | expected.keys() if table.get(key) != expected.get(key)}
             for key in sorted(wrong)[:5]:
                 yield f"{customer} {key} is {table.get(key)}, not {expected.get(key)}"
@@ -134,16 +152,6 @@ class Books:
             numbers = (store.transaction_counts().get(customer, 0), fresh)
             if numbers[0] != len(expected) or (fresh != len(expected) and not self.begun_again):
                 yield f"{customer} has {numbers[0]} transactions, put in {numbers[1]}, not {len(expected)}"
-
-    def table(self, customer: str, spool: dict[int, Accepted]) -> dict[str, tuple[Any, ...]]:
-        """Location, ID, total, currency, time and delivery of each transaction."""
-        found: dict[str, tuple[Any, ...]] = {}
-        for sequence in sorted(spool):
-            envelope = spool[sequence].envelope
-            if envelope["customer"] == customer:
-                for key, sale in self.sent[customer, envelope["name"]].file.told().sales.items():
-                    found[key] = (sale.location, key, sale.total, "EUR", sale.occurred_at, sequence)
-        return found
 
     def _wrong_leftovers(self, spool: Path) -> Iterator[str]:
         """What was not accepted is the beginning of what was sent, if anything is left of it."""
@@ -183,11 +191,11 @@ def wrong_counts(told: Told, counts: Counts, *, overtaken: bool) -> Iterable[str
     return []
 
 
-def told_twice(log: str) -> Iterator[str]:
-    """An outcome is told once; one that a kill came before is told by nobody."""
+def told_twice(log: str, retried: Mapping[int, int]) -> Iterator[str]:
+    """An outcome is told once, and once more when it was *retried*; one that a kill came before by nobody."""
     found = Counter(re.findall(r"delivery (\d+) (?:imported|held|is a duplicate)", log))
     return (
         f"the outcome of delivery {number} was told {times} times"
         for number, times in found.items()
-        if times > 1
+        if times > 1 + retried.get(int(number), 0)
     )

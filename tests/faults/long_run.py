@@ -6,8 +6,12 @@
 Real clients, each a process, send a generated history of files on all three channels at once: transaction
 IDs overlap, some files have rejects, some are held, some are large.  The daemon is killed (SIGKILL) and
 started again at once, now and then while it starts.  A file that was not acknowledged is sent again, some of
-them by going on where the last attempt broke off.  At the end what was acknowledged is compared with the
-spool, the store and a table that is worked out here, and `dorimportctl verify` must find nothing.
+them by going on where the last attempt broke off.
+
+Every 25 kills it may catch up, while nothing is sent: until every delivery has its outcome, and those that
+were held because the daemon died at them three times have been retried, as a person would.  At the end what
+was acknowledged is compared with the spool, the store and a table that is worked out here, and `dorimportctl
+verify` must find nothing.
 
 With --database postgresql it makes a server of its own (pgserver); else the URL of an empty database.
 """
@@ -29,15 +33,20 @@ from typing import Final
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from faults.ledger import Books, accepted
+from faults.ledger import Books
 from faults.mortal import Mortal
 from faults.sales import CHANNELS, CUSTOMERS, SalesFile, history
 from servers import database
 
-TOLD_EVERY: Final = 25  # kills
+from dorimportd.store.deliveries import DeliveryRow
+from dorimportd.words import State
+
+CATCH_UP_EVERY: Final = 25  # kills
 SENDERS: Final = 2  # for each channel
-LONGEST_LIFE: Final = 4.0  # seconds, after it was ready
+LONGEST_LIFE: Final = 3.0  # seconds, after it was ready
+DEADLY: Final = "dorimportd died 3 times while it imported this file"
 AT_START: Final = 0.2  # of the kills come while it starts
+PATIENCE: Final = 3600  # seconds, which only a failure reaches
 
 
 @dataclass(slots=True)
@@ -47,6 +56,8 @@ class Figures:
     kills: int = 0
     acknowledged: Counter[str] = field(default_factory=Counter)  # by channel
     unanswered: int = 0  # attempts
+    waited: int = 0  # deliveries, when it began to catch up
+    retried: int = 0
     deliveries: int = 0
     transactions: int = 0
     seconds: float = 0.0
@@ -54,8 +65,9 @@ class Figures:
 
     def __str__(self) -> str:
         files = ", ".join(f"{self.acknowledged[channel]} {channel}" for channel in CHANNELS)
-        front = f"{self.kills} kills in {self.seconds:.0f} s"
-        return f"{front}: acknowledged {files}; {self.unanswered} attempts were not"
+        front = f"{self.kills} kills in {self.seconds:.0f} s: acknowledged {files}"
+        behind = f"{self.waited} waited, {self.retried} retried after three deaths"
+        return f"{front}; {self.unanswered} attempts were not; {behind}"
 
 
 class Load:
@@ -69,7 +81,7 @@ class Load:
         self._chance = random.Random(seed)
         self._lock = threading.Lock()
         self._waiting: dict[str, list[SalesFile]] = {channel: [] for channel in CHANNELS}
-        self._stopping = threading.Event()
+        self._stopping, self._giving_up = threading.Event(), threading.Event()
         self.open = threading.Event()  # the doors are
         self.faults: list[BaseException] = []
         self._threads = [
@@ -85,8 +97,22 @@ class Load:
     def end(self) -> None:
         """Returns when each file that was begun is acknowledged."""
         self._stopping.set()
+        self.open.set()
         for each in self._threads:
-            each.join()
+            each.join(PATIENCE)
+        self.check()
+        assert not any(each.is_alive() for each in self._threads), "something is never acknowledged"
+
+    def give_up(self) -> None:
+        """Nobody will acknowledge anything any more."""
+        self._giving_up.set()
+        self._stopping.set()
+        self.open.set()
+
+    def check(self) -> None:
+        """Raises what a sender raised."""
+        for fault in self.faults:
+            raise fault
 
     def _send_all(self, channel: str) -> None:
         try:
@@ -108,7 +134,7 @@ class Load:
             sent = self.books.entry(file)
             temporary = file.channel != "smtp" and self._chance.random() < 0.3
         resume = False
-        while not sent.acknowledged:
+        while not sent.acknowledged and not self._giving_up.is_set():
             self.open.wait()
             sent.attempts += 1
             reply = self._appliance.send(file, temporary=temporary, resume=resume)
@@ -132,19 +158,20 @@ def run(appliance: Mortal, kills: int, seed: int, say: Callable[[str], None] = p
         while figures.kills < kills:
             live(appliance, load, chance)
             figures.kills += 1
-            figures.seconds = time.monotonic() - began
-            if figures.kills % TOLD_EVERY == 0:
+            if figures.kills % CATCH_UP_EVERY == 0:
+                appliance.revive()
+                catch_up(appliance, load)
+                appliance.stop()
+                figures.seconds = time.monotonic() - began
                 say(str(figures))
-    finally:
-        if appliance.daemon is None:
-            appliance.revive()
-        load.open.set()
+        appliance.revive()
         load.end()
-    for fault in load.faults:
-        raise fault
-    appliance.await_all(3600)
-    figures.seconds = time.monotonic() - began
+        catch_up(appliance, load)
+    except BaseException:
+        load.give_up()
+        raise
     look(appliance, load.books, figures)
+    figures.seconds = time.monotonic() - began
     return figures
 
 
@@ -163,15 +190,40 @@ def live(appliance: Mortal, load: Load, chance: random.Random) -> None:
     appliance.kill()
 
 
+def catch_up(appliance: Mortal, load: Load) -> None:
+    """Returns when each delivery has its outcome, and the one that its file deserves."""
+    load.check()
+    with appliance.store() as store:
+        load.figures.waited = appliance.waiting(store)
+        appliance.await_all(PATIENCE)
+        while deadly := [each for each in store.deliveries(state=State.HELD) if is_deadly(each)]:
+            for each in deadly:
+                retry(appliance, load, each)
+            appliance.await_all(PATIENCE)
+
+
+def is_deadly(row: DeliveryRow) -> bool:
+    return (row.outcome.reason or "").startswith(DEADLY)
+
+
+def retry(appliance: Mortal, load: Load, row: DeliveryRow) -> None:
+    """What the log says to do with a delivery at which the daemon died so often; here it was killed."""
+    sequence = row.delivery.sequence
+    load.books.retried[sequence] += 1
+    load.books.begun_again |= row.windows > 0
+    load.figures.retried += 1
+    appliance.run_ctl("delivery", "retry", str(sequence))
+
+
 def look(appliance: Mortal, books: Books, figures: Figures) -> None:
     """Compare what was promised with what is there."""
     with appliance.store() as store:
         figures.mistakes = books.mistakes(appliance.state, store, appliance.log_text())
         figures.transactions = sum(store.transaction_counts().values())
-    figures.deliveries = sum(1 for _ in accepted(appliance.state / "spool"))
+    figures.deliveries = len(appliance.accepted())
     if "Traceback" in appliance.log_text():
         figures.mistakes.append("a defect is in the log")
-    if found := appliance.verify(3600):
+    if found := appliance.verify(PATIENCE):
         figures.mistakes.append(f"verify: {found}")
 
 

@@ -11,11 +11,16 @@ from typing import Final, NamedTuple
 
 HEADER: Final = "Store;Receipt;Total;Time"
 OTHER_HEADER: Final = "Store;Receipt;Gross;Time"  # for which a file is held
+BEGIN: Final = datetime(2026, 7, 1)  # of all sales, in Berlin
 SUMMER: Final = timedelta(hours=2)  # by which Berlin is ahead of UTC in July
 CHANNELS: Final = ("ftp", "sftp", "smtp")
 CUSTOMERS: Final = ("acme", "bravo", "carol")
-POOL: Final = 3000  # IDs of small files
 LARGE: Final = 120_000  # rows: more than one database transaction takes
+LARGE_EVERY: Final = 200  # files: each keeps the daemon busy for seconds, and a comparison, too
+FIRST_LARGE: Final = 10
+LARGE_POOL: Final = 2 * LARGE  # IDs of large files, and of those with rejects
+POOL: Final = 3000  # IDs of all others
+PERIOD: Final = 20 * 86_400  # seconds, in which all sales are
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,24 +108,29 @@ def history(seed: int) -> Iterator[SalesFile]:
     chance = random.Random(seed)
     for number in count(1):
         customer, channel = chance.choice(CUSTOMERS), chance.choice(CHANNELS)
-        kind = chance.choices(("small", "rejects", "held", "large"), (70, 20, 7, 3))[0]
-        large = kind == "large"
-        sales = [
-            random_sale(chance, f"{kind[0]}-{chance.randrange(2 * LARGE if large else POOL):06}")
-            for _ in range(LARGE if large else chance.randint(1, 150))
-        ]
+        kind = chance.choices(("small", "rejects", "held"), (73, 20, 7))[0]
+        if number % LARGE_EVERY == FIRST_LARGE:
+            kind = "large"
+        rows = LARGE if kind == "large" else chance.randint(1, 150)
+        sales = random_sales(chance, rows, LARGE_POOL if kind in ("rejects", "large") else POOL)
         if kind in ("rejects", "large"):
-            sales.append(spoilt(random_sale(chance, "spoilt")))
-            chance.shuffle(sales)
+            sales.insert(chance.randint(0, rows), spoilt(sales[0]))
         name = f"{customer}-{number:05}-{kind}.csv"
         yield SalesFile(customer, channel, name, content_of(sales, held=kind == "held"))
 
 
-def random_sale(chance: random.Random, transaction_id: str) -> Sale:
-    cents = chance.randint(100, 99_999) * chance.choice((1, 1, 1, 1, -1))
-    moment = datetime(2026, 7, 1) + timedelta(seconds=chance.randrange(20 * 86_400))
-    location = chance.choice(("0007", "0012", "0103"))
-    return Sale(location, transaction_id, euros(cents), moment.isoformat(" "))
+def random_sales(chance: random.Random, rows: int, pool: int) -> list[Sale]:
+    """So many, with IDs out of a *pool*, some of them several times; one in five is given back."""
+    columns = (
+        chance.choices(("0007", "0012", "0103"), k=rows),
+        chance.choices(range(pool), k=rows),
+        chance.choices(range(-25_000, 100_000), k=rows),
+        chance.choices(range(PERIOD), k=rows),
+    )
+    return [
+        Sale(location, f"{pool}-{number}", euros(cents), str(BEGIN + timedelta(seconds=seconds)))
+        for location, number, cents, seconds in zip(*columns, strict=True)
+    ]
 
 
 def spoilt(good: Sale) -> Sale:

@@ -67,11 +67,17 @@ def test_killed_in_the_midst_of_several(either, instants):
     check(either, books)
 
 
-def test_nothing_of_several_is_kept_before_all_are(either):
+def killed_at(mortal: Mortal, instant: str) -> Books:
+    """What was sent: five that wait, and at *instant* of their import it was killed."""
     books = Books()
-    take(either, books, five(0))
-    either.spawn("import.recorded@fifth-0.csv:kill")
-    either.await_death()
+    take(mortal, books, five(0))
+    mortal.spawn(f"{instant}:kill")
+    mortal.await_death()
+    return books
+
+
+def test_nothing_of_several_is_kept_before_all_are(either):
+    books = killed_at(either, "import.recorded@fifth-0.csv")
     with either.store() as store:
         assert {each.outcome.state.value for each in store.deliveries()} == {"received"}
         assert list(store.transactions("acme")) == []
@@ -82,10 +88,7 @@ def test_nothing_of_several_is_kept_before_all_are(either):
 
 
 def test_what_is_done_with_several_is_there_before_any_of_it_is_told(either):
-    books = Books()
-    take(either, books, five(0))
-    either.spawn("import.together_committed:kill")
-    either.await_death()
+    books = killed_at(either, "import.together_committed")
     with either.store() as store:
         states = [each.outcome.state.value for each in reversed(store.deliveries())]
     assert states == ["imported", "imported", "held", "imported", "imported"]
