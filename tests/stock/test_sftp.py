@@ -372,6 +372,7 @@ UNREADABLE = [
     plain(20, b"short"),
     plain(20, KEXINIT) + plain(30, b"\xff\xff\xff\xff"),
     plain(20, KEXINIT) + plain(30, NS(b"a point of the wrong length")),
+    plain(20, KEXINIT.replace(NS(NAMES[0]), NS(b"kex-strict-s-v00@openssh.com"))) + plain(30, NS(bytes(32))),
     plain(4, b""),
     plain(3, b""),
     plain(1, b""),
@@ -405,6 +406,57 @@ def test_packets_out_of_turn_end_the_connection(host_key, packets):
     mended.dataReceived(packets)
     assert mended.ended == "A packet came out of turn."
     assert said(mended)[-1] == (1, struct.pack("!L", 2) + NS(b"A packet came out of turn.") + NS(b""))
+
+
+STRICT = bytes(16) + b"".join(map(NS, (NAMES[0] + b",kex-strict-c-v00@openssh.com", *NAMES[1:]))) + bytes(13)
+POINT = NS(bytes([9] * 32))
+NOTHING = {
+    "ignore": plain(2, NS(b"")),
+    "debug": plain(4, b"\0" + NS(b"") * 2),
+    "not implemented": plain(3, bytes(4)),
+}
+
+
+@pytest.mark.parametrize("nothing", NOTHING.values(), ids=NOTHING)
+@pytest.mark.parametrize("before", [0, 1, 2])
+def test_a_strict_exchange_takes_nothing_but_its_own_packets(host_key, nothing, before):
+    """Stock Conch takes what anybody put between them (Terrapin; OpenSSH's PROTOCOL, section 1.9)."""
+
+    def packets(kexinit):
+        exchange = [plain(20, kexinit), plain(30, POINT)]
+        return b"".join([*exchange[:before], nothing, *exchange[before:]])
+
+    for factory, kexinit, ended in (
+        (stock_factory(host_key), STRICT, False),
+        (SftpFactory(house(), [host_key]), KEXINIT, False),
+        (SftpFactory(house(), [host_key]), STRICT, True),
+    ):
+        server = connected(factory)
+        server.dataReceived(packets(kexinit))
+        assert server.transport.disconnecting == ended
+    assert server.ended == "A packet came out of turn."
+
+
+def test_new_keys_begin_new_numbers_in_a_strict_exchange(host_key):
+    """Stock Conch goes on counting, and does not know what is strict."""
+    numbers = []
+    for factory, kexinit in (
+        (stock_factory(host_key), STRICT),
+        (SftpFactory(house(), [host_key]), KEXINIT),
+        (SftpFactory(house(), [host_key]), STRICT),
+    ):
+        server = connected(factory)
+        server.dataReceived(plain(20, kexinit) + plain(30, POINT) + plain(21, b""))
+        numbers.append((server.outgoingPacketSequence, server.incomingPacketSequence))
+    assert numbers == [(3, 3), (3, 3), (0, 0)]
+    assert b",kex-strict-s-v00@openssh.com," in said(server)[0][1]
+
+
+def test_only_the_first_offer_says_whether_an_exchange_is_strict(host_key):
+    server = connected(SftpFactory(house(), [host_key]))
+    server.dataReceived(plain(20, KEXINIT) + plain(30, POINT) + plain(21, b""))
+    server.dispatchMessage(20, STRICT)
+    assert not server.strict
 
 
 @pytest.mark.parametrize("kind", [31, 32, 33, 34, 49])
