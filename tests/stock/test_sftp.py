@@ -459,6 +459,66 @@ def test_only_the_first_offer_says_whether_an_exchange_is_strict(host_key):
     assert not server.strict
 
 
+CIPHERS = (b"chacha20-poly1305@openssh.com", b"aes128-gcm@openssh.com", b"aes256-gcm@openssh.com")
+NO_MAC = tuple(
+    bytes(16)
+    + b"".join(map(NS, (*NAMES[:2], cipher, cipher, b"umac-64@openssh.com", b"", *NAMES[6:])))
+    + bytes(13)
+    for cipher in CIPHERS
+)
+
+
+@pytest.mark.parametrize("kexinit", NO_MAC, ids=["chacha20", "aes128-gcm", "aes256-gcm"])
+def test_the_ciphers_of_today_are_there(host_key, kexinit):
+    """Stock Conch has none that seals by itself; MACs then say nothing, and what is signed is what came."""
+    stock, mended = connected(stock_factory(host_key)), connected(SftpFactory(house(), [host_key]))
+    for server in (stock, mended):
+        server.dataReceived(plain(20, kexinit))
+    assert (stock.transport.disconnecting, mended.ended) == (True, None)
+    assert mended.otherKexInitPayload == b"\x14" + kexinit
+
+
+def test_a_packet_that_comes_in_pieces_is_not_copied_for_each_of_them(host_key):
+    """Stock Conch puts all that is there together anew each time that something comes."""
+    for factory, copied in ((stock_factory(host_key), True), (SftpFactory(house(), [host_key]), False)):
+        server = connected(factory)
+        held = []
+        for piece in (struct.pack("!L", 30_004), bytes(10_000), bytes(10_000)):
+            server.dataReceived(piece)
+            held.append(server.buf if copied else server._held)
+        assert len(held[2]) == 20_004
+        assert (held[1] is not held[2]) == copied
+
+
+@pytest.mark.parametrize("length", [0, 5, 13, 262_148, 1 << 20, 0xFFFFFFFF])
+def test_a_length_that_no_packet_has_is_not_waited_for(host_key, length):
+    """Stock Conch collects up to a MiB before the login."""
+    stock, mended = connected(stock_factory(host_key)), connected(SftpFactory(house(), [host_key]))
+    for server in (stock, mended):
+        server.dataReceived(struct.pack("!L", length))
+    assert not stock.transport.disconnecting
+    assert mended.ended == f"An SSH packet of {length} bytes cannot be taken."
+
+
+@pytest.mark.parametrize("padding", [0, 3, 11, 255])
+def test_padding_that_no_packet_has_ends_the_connection(host_key, padding):
+    """Stock Conch takes the packet for an empty one and goes on when something else comes."""
+    stock, mended = connected(stock_factory(host_key)), connected(SftpFactory(house(), [host_key]))
+    for server in (stock, mended):
+        server.dataReceived(struct.pack("!LB", 12, padding) + bytes([2]) + bytes(10))
+    assert not stock.transport.disconnecting
+    assert mended.ended == "The padding of an SSH packet is wrong."
+
+
+def test_nothing_is_kept_of_what_comes_after_the_end(host_key):
+    """Stock Conch puts it all together until the client hangs up."""
+    for factory, kept in ((stock_factory(host_key), True), (SftpFactory(house(), [host_key]), False)):
+        server = connected(factory)
+        server.sendDisconnect(2, b"why")
+        server.dataReceived(bytes(3))
+        assert bool(server.buf or getattr(server, "_held", b"")) == kept
+
+
 @pytest.mark.parametrize("kind", [31, 32, 33, 34, 49])
 def test_packets_of_an_exchange_that_was_not_agreed_on_end_the_connection(host_key, kind):
     """Stock Conch begins a group exchange that nobody asked for, and trips over it."""

@@ -24,6 +24,7 @@ from twisted.conch.ssh.connection import (
 )
 from twisted.conch.ssh.transport import (
     DISCONNECT_BY_APPLICATION,
+    DISCONNECT_MAC_ERROR,
     DISCONNECT_PROTOCOL_ERROR,
     MSG_DISCONNECT,
     MSG_EXT_INFO,
@@ -40,8 +41,10 @@ from twisted.python.failure import Failure
 
 from dorimportd.events import Fault, Tell
 from dorimportd.receive.sftp import algorithms
+from dorimportd.receive.sftp.ciphers import Changed
 from dorimportd.receive.sftp.fields import UINT32, Fields, Unreadable
 from dorimportd.receive.sftp.flow import Flow
+from dorimportd.receive.sftp.offers import COOKIE
 from dorimportd.receive.sftp.packets import STRICT_CLIENT, PacketTransport
 
 # test_a_log_without_an_observer_keeps_nothing_alive; a line for each packet would slow every upload too.
@@ -54,7 +57,6 @@ NEVER_BETWEEN: Final = (MSG_SERVICE_REQUEST, MSG_SERVICE_ACCEPT, MSG_EXT_INFO)  
 EXCHANGES: Final = 10  # of keys in one connection
 EXCHANGES_EVERY_SECOND: Final = 5  # and so many more as it lasts; each costs us some milliseconds
 LEAST_PACKET: Final = 1024  # bytes that a client must take in one SSH packet, since each has its price
-COOKIE: Final = 16  # bytes that a KEXINIT begins with
 CHANNELS: Final = 10  # open at a time on one connection
 LAST_WORDS_SECONDS: Final = 10  # for the client to take them
 
@@ -72,6 +74,7 @@ class MendedTransport(PacketTransport):
     supportedCompressions = algorithms.COMPRESSIONS
 
     def __init__(self, *, clock: IReactorTime, tell: Tell) -> None:
+        super().__init__()
         self.clock = clock
         self.tell = tell
         self.flow = Flow()
@@ -109,10 +112,14 @@ class MendedTransport(PacketTransport):
 
     # test_packets_that_cannot_be_read_end_the_connection_without_a_traceback
     def dataReceived(self, data: bytes) -> None:
+        if self.ended is not None:
+            return
         try:
             super().dataReceived(data)
         except Unreadable as error:
             self.drop(str(error))
+        except Changed:
+            self.disconnect(DISCONNECT_MAC_ERROR, "A packet was changed on its way.")
         except TRIPPED:
             self.drop("A packet could not be read.")
         except Exception as error:  # noqa: BLE001 - the door's border: a defect of ours, told
@@ -186,7 +193,7 @@ class MendedTransport(PacketTransport):
         if kind == MSG_KEXINIT:
             return not self._exchanging
         if MSG_KEXINIT < kind < FIRST_OF_SERVICES:
-            agreed = self._exchanging and hasattr(self.nextEncryptions, "encryptor")
+            agreed = self._exchanging and self.nextEncryptions.keyed
             if kind == MSG_NEWKEYS:
                 return agreed
             guess = kind == MSG_KEX_DH_GEX_REQUEST and bool(self.ignoreNextPacket)
