@@ -106,7 +106,7 @@ class SftpSession:
     async def read(self, name: bytes, offset: int, length: int) -> Answer:
         return content(await self._handle(name).read(offset, length))
 
-    async def write(self, name: bytes, offset: int, written: bytes) -> Answer:
+    async def write(self, name: bytes, offset: int, written: memoryview) -> Answer:
         await self._handle(name).write(offset, written)
         return OK
 
