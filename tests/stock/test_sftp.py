@@ -194,7 +194,7 @@ class StockSftp:
 
 class MendedSftp:
     def __init__(self, spool):
-        self.spool, self.outlet = spool, Outlet()
+        self.spool, self.outlet, self.clock = spool, Outlet(), Clock()
         customer = SimpleNamespace(name="acme")
         avatar = CustomerAvatar(
             customer,
@@ -206,17 +206,19 @@ class MendedSftp:
             tell=lambda event: None,
         )
         session = SftpSession(avatar, AtOnce())
-        self.server = SftpServer(session, self.outlet, flow=Flow(), clock=Clock(), tell=lambda event: None)
+        self.server = SftpServer(session, self.outlet, flow=Flow(), clock=self.clock, tell=lambda event: None)
         self.send = self.server.received
         self.send(struct.pack("!LBL", 5, 1, 3))
         self.answers()
 
     def answers(self):
+        self.clock.advance(0)  # those of one moment go out together, after it
         raw, self.outlet.written = self.outlet.written, b""
         return answered(raw)
 
     def open(self):
         self.send(request(3, 1, NS(b"/a.csv") + struct.pack("!LL", 0x1A, 0)))
+        self.clock.advance(0)
         raw, self.outlet.written = self.outlet.written, b""
         return raw[13:]
 
@@ -745,6 +747,7 @@ def test_the_window_is_given_back_when_bytes_are_done_with(tmp_path):
         mended.ssh_CHANNEL_DATA(struct.pack("!L", 0) + NS(request_of_32_kb))
     assert mended.transport.take() == []
     channel._server._flow.congested(False)
+    channel._server._clock.advance(0)
     given_back = [payload for kind, payload in mended.transport.take() if kind == 93]
     assert [struct.unpack("!LL", each)[1] >= 1 << 20 for each in given_back] == [True]
 

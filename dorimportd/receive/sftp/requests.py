@@ -81,8 +81,10 @@ EXTENSIONS: Final[Mapping[bytes, Request]] = {
     b"posix-rename@openssh.com": Request(SftpSession.rename, (STRING, STRING)),
     b"fsync@openssh.com": Request(SftpSession.fsync, (STRING,)),
     b"limits@openssh.com": Request(SftpSession.limits, ()),
+    b"statvfs@openssh.com": Request(SftpSession.statvfs, (STRING,)),
 }
-ADVERTISED: Final = tuple((name, b"1") for name in EXTENSIONS)
+SECOND_VERSION: Final = (b"statvfs@openssh.com",)
+ADVERTISED: Final = tuple((name, b"2" if name in SECOND_VERSION else b"1") for name in EXTENSIONS)
 
 
 def weight(packet: Packet) -> int:
