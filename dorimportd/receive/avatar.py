@@ -6,6 +6,7 @@ place, and nothing that a client can write leaves the customer's own folder.
 
 from __future__ import annotations
 
+import os
 import posixpath
 from collections.abc import Callable, Iterable
 from typing import BinaryIO
@@ -77,6 +78,10 @@ class CustomerAvatar:
     async def read(self, path: bytes | str) -> BinaryIO:
         """The bytes of the file at *path*; reading them blocks, so do it through workers."""
         return await self._workers.run(self._spool.open, self.customer.name, self._file_name(path))
+
+    async def disk(self) -> os.statvfs_result:
+        """The disk that uploads go to."""
+        return await self._workers.run(self._spool.disk)
 
     async def begin(self, path: bytes | str) -> IncomingUpload:
         """A new upload from its first byte on."""

@@ -22,6 +22,8 @@ from dorimportd.words import Delivery
 
 WAITING_LIMIT: Final = 4 << 20  # bytes: a door stops reading above this
 
+Piece = tuple[int, bytes | memoryview, Deferred[None]]  # where it goes, what, who waits for it
+
 
 class IncomingUpload:
     """An upload that a session writes.  `accept` makes it a delivery; a lost connection never does."""
@@ -31,7 +33,7 @@ class IncomingUpload:
         self._spool = spool
         self._workers = workers
         self._tell = tell
-        self._queue: list[tuple[int, bytes, Deferred[None]]] = []
+        self._queue: list[Piece] = []
         self._idle: list[Deferred[None]] = []  # fire when nothing is being written
         self._writing = False
         self._ended = False
@@ -48,7 +50,7 @@ class IncomingUpload:
         """Bytes from the start without a gap that are written."""
         return self._upload.size
 
-    def write(self, offset: int, content: bytes) -> Deferred[None]:
+    def write(self, offset: int, content: bytes | memoryview) -> Deferred[None]:
         """Have *content* written at *offset*.
 
         The Deferred fires when it is, or fails with NotAccepted; then no later piece is written either.
@@ -132,7 +134,7 @@ class IncomingUpload:
         writing = self._workers.run(self._write_all, pieces)
         writing.addCallbacks(self._answer, self._fail, (pieces,), {}, (pieces,))
 
-    def _write_all(self, pieces: list[tuple[int, bytes, Deferred[None]]]) -> int:
+    def _write_all(self, pieces: list[Piece]) -> int:
         """On a worker thread: the number of pieces that were written before one was refused."""
         for number, (offset, content, _) in enumerate(pieces):
             if self.refusal is None:
@@ -144,7 +146,7 @@ class IncomingUpload:
                 return number
         return len(pieces)
 
-    def _answer(self, written: int, pieces: list[tuple[int, bytes, Deferred[None]]]) -> None:
+    def _answer(self, written: int, pieces: list[Piece]) -> None:
         self._next(pieces)
         for number, (_, _, done) in enumerate(pieces):
             if number < written or self.refusal is None:
@@ -152,14 +154,14 @@ class IncomingUpload:
             else:
                 done.errback(Failure(self.refusal))
 
-    def _fail(self, failure: Failure, pieces: list[tuple[int, bytes, Deferred[None]]]) -> None:
+    def _fail(self, failure: Failure, pieces: list[Piece]) -> None:
         """A defect of ours: every piece fails with it, and what is left is never accepted."""
         self.refusal = self.refusal or SpoolFailing()
         self._next(pieces)
         for _, _, done in pieces:
             done.errback(failure)
 
-    def _next(self, pieces: list[tuple[int, bytes, Deferred[None]]]) -> None:
+    def _next(self, pieces: list[Piece]) -> None:
         self.waiting -= sum(len(content) for _, content, _ in pieces)
         if self._queue:
             self._write_on()

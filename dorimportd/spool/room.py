@@ -22,6 +22,13 @@ class Room:
     largest: int  # bytes in one file
     free_floor: int  # bytes that stay free on the disk
 
+    def seen(self, disk: os.statvfs_result) -> os.statvfs_result:
+        """*disk* with so much less free space as stays free."""
+        floor = -(-self.free_floor // disk.f_frsize)
+        fields = list(disk)  # the first ten: f_bsize, f_frsize, f_blocks, f_bfree, f_bavail, ...
+        fields[3:5] = max(0, disk.f_bfree - floor), max(0, disk.f_bavail - floor)
+        return os.statvfs_result([*fields, disk.f_fsid])
+
     def check(self, folder: Path, more: int = 0) -> None:
         """Raises NoSpace when *more* bytes would go below the floor, or hardly any file can be made."""
         free = os.statvfs(folder)

@@ -7,6 +7,7 @@ the command line works beside it, since a sequence is taken across processes.
 from __future__ import annotations
 
 import fcntl
+import os
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -64,6 +65,16 @@ class Spool:
             self._make()
         except OSError as error:
             raise SpoolUnusable(f"{error.filename or root}: {error.strerror}") from error
+
+    def disk(self) -> os.statvfs_result:
+        """The disk that takes uploads, as they see it: what stays free for others counts as taken.
+
+        Raises SpoolFailing.
+        """
+        try:
+            return self.room.seen(os.statvfs(self.layout.root))
+        except OSError as error:
+            raise SpoolFailing from error
 
     # The house: made once, held by one daemon.
 

@@ -11,6 +11,7 @@ import errno
 import hashlib
 import os
 import shutil
+from heapq import heappop, heappush
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -42,7 +43,7 @@ class Upload:
         self._room = room
         # Of what came strictly in order; None when it did not, then it is read at the end.
         self._digest: hashlib._Hash | None = hashlib.sha256()
-        self._ahead: dict[int, int] = {}  # start -> end of what came before its turn
+        self._ahead: list[tuple[int, int]] = []  # start and end of what came before its turn; a heap
         self._unchecked = 0  # bytes written since the free space was looked at
         self.size = 0
         self.shown = 0  # bytes that its sender was told to be here, before it was resumed
@@ -55,7 +56,7 @@ class Upload:
     def data(self) -> Path:
         return self.folder / "data"
 
-    def write(self, offset: int, content: bytes) -> None:
+    def write(self, offset: int, content: bytes | memoryview) -> None:
         """Put *content* at *offset*; bytes may come in any order, and again.
 
         Raises TooLarge, NoSpace or SpoolFailing; the upload then stays as it was.
@@ -257,16 +258,16 @@ class Upload:
             (self.folder / "gap").write_text(str(self.size))
             reach("upload.gap_noted", self.note.name)
 
-    def _write_at(self, offset: int, content: bytes) -> None:
+    def _write_at(self, offset: int, content: bytes | memoryview) -> None:
         view = memoryview(content)
         while view:
             written = os.pwrite(self._handle, view, offset)
             view, offset = view[written:], offset + written
 
-    def _count(self, offset: int, content: bytes) -> None:
+    def _count(self, offset: int, content: bytes | memoryview) -> None:
         end = offset + len(content)
         if offset > self.size:
-            self._ahead[offset] = max(end, self._ahead.get(offset, 0))
+            heappush(self._ahead, (offset, end))
             self._digest = None
         elif offset == self.size and self._digest is not None:
             self._digest.update(content)
@@ -277,10 +278,12 @@ class Upload:
             self._close_gap()
 
     def _close_gap(self) -> None:
-        while reached := [start for start in self._ahead if start <= self.size]:
-            self.size = max(self.size, *(self._ahead.pop(start) for start in reached))
-            if not self._ahead:
-                (self.folder / "gap").unlink(missing_ok=True)
+        if not self._ahead:
+            return
+        while self._ahead and self._ahead[0][0] <= self.size:
+            self.size = max(self.size, heappop(self._ahead)[1])
+        if not self._ahead:
+            (self.folder / "gap").unlink(missing_ok=True)
 
     def _read_digest(self) -> hashlib._Hash:
         try:

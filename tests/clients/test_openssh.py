@@ -111,3 +111,12 @@ def test_there_is_no_shell(appliance, keys):
         done = run_client(*words, *command, seconds=20)
         assert done.returncode != 0
         assert b"uid=" not in done.stdout
+
+
+def test_the_free_space_is_what_uploads_may_take(sftp):
+    done = sftp("df /")
+    assert done.returncode == 0, done.stderr
+    heads, figures = done.stdout.decode().splitlines()[-2:]
+    assert heads.split()[:4] == ["Size", "Used", "Avail", "(root)"]
+    size, used, avail, free = map(int, figures.split()[:4])
+    assert size - used == free >= avail > 0

@@ -194,7 +194,7 @@ class StockSftp:
 
 class MendedSftp:
     def __init__(self, spool):
-        self.spool, self.outlet = spool, Outlet()
+        self.spool, self.outlet, self.clock = spool, Outlet(), Clock()
         customer = SimpleNamespace(name="acme")
         avatar = CustomerAvatar(
             customer,
@@ -206,17 +206,19 @@ class MendedSftp:
             tell=lambda event: None,
         )
         session = SftpSession(avatar, AtOnce())
-        self.server = SftpServer(session, self.outlet, flow=Flow(), clock=Clock(), tell=lambda event: None)
+        self.server = SftpServer(session, self.outlet, flow=Flow(), clock=self.clock, tell=lambda event: None)
         self.send = self.server.received
         self.send(struct.pack("!LBL", 5, 1, 3))
         self.answers()
 
     def answers(self):
+        self.clock.advance(0)  # those of one moment go out together, after it
         raw, self.outlet.written = self.outlet.written, b""
         return answered(raw)
 
     def open(self):
         self.send(request(3, 1, NS(b"/a.csv") + struct.pack("!LL", 0x1A, 0)))
+        self.clock.advance(0)
         raw, self.outlet.written = self.outlet.written, b""
         return raw[13:]
 
@@ -372,6 +374,7 @@ UNREADABLE = [
     plain(20, b"short"),
     plain(20, KEXINIT) + plain(30, b"\xff\xff\xff\xff"),
     plain(20, KEXINIT) + plain(30, NS(b"a point of the wrong length")),
+    plain(20, KEXINIT.replace(NS(NAMES[0]), NS(b"kex-strict-s-v00@openssh.com"))) + plain(30, NS(bytes(32))),
     plain(4, b""),
     plain(3, b""),
     plain(1, b""),
@@ -405,6 +408,117 @@ def test_packets_out_of_turn_end_the_connection(host_key, packets):
     mended.dataReceived(packets)
     assert mended.ended == "A packet came out of turn."
     assert said(mended)[-1] == (1, struct.pack("!L", 2) + NS(b"A packet came out of turn.") + NS(b""))
+
+
+STRICT = bytes(16) + b"".join(map(NS, (NAMES[0] + b",kex-strict-c-v00@openssh.com", *NAMES[1:]))) + bytes(13)
+POINT = NS(bytes([9] * 32))
+NOTHING = {
+    "ignore": plain(2, NS(b"")),
+    "debug": plain(4, b"\0" + NS(b"") * 2),
+    "not implemented": plain(3, bytes(4)),
+}
+
+
+@pytest.mark.parametrize("nothing", NOTHING.values(), ids=NOTHING)
+@pytest.mark.parametrize("before", [0, 1, 2])
+def test_a_strict_exchange_takes_nothing_but_its_own_packets(host_key, nothing, before):
+    """Stock Conch takes what anybody put between them (Terrapin; OpenSSH's PROTOCOL, section 1.9)."""
+
+    def packets(kexinit):
+        exchange = [plain(20, kexinit), plain(30, POINT)]
+        return b"".join([*exchange[:before], nothing, *exchange[before:]])
+
+    for factory, kexinit, ended in (
+        (stock_factory(host_key), STRICT, False),
+        (SftpFactory(house(), [host_key]), KEXINIT, False),
+        (SftpFactory(house(), [host_key]), STRICT, True),
+    ):
+        server = connected(factory)
+        server.dataReceived(packets(kexinit))
+        assert server.transport.disconnecting == ended
+    assert server.ended == "A packet came out of turn."
+
+
+def test_new_keys_begin_new_numbers_in_a_strict_exchange(host_key):
+    """Stock Conch goes on counting, and does not know what is strict."""
+    numbers = []
+    for factory, kexinit in (
+        (stock_factory(host_key), STRICT),
+        (SftpFactory(house(), [host_key]), KEXINIT),
+        (SftpFactory(house(), [host_key]), STRICT),
+    ):
+        server = connected(factory)
+        server.dataReceived(plain(20, kexinit) + plain(30, POINT) + plain(21, b""))
+        numbers.append((server.outgoingPacketSequence, server.incomingPacketSequence))
+    assert numbers == [(3, 3), (3, 3), (0, 0)]
+    assert b",kex-strict-s-v00@openssh.com," in said(server)[0][1]
+
+
+def test_only_the_first_offer_says_whether_an_exchange_is_strict(host_key):
+    server = connected(SftpFactory(house(), [host_key]))
+    server.dataReceived(plain(20, KEXINIT) + plain(30, POINT) + plain(21, b""))
+    server.dispatchMessage(20, STRICT)
+    assert not server.strict
+
+
+CIPHERS = (b"chacha20-poly1305@openssh.com", b"aes128-gcm@openssh.com", b"aes256-gcm@openssh.com")
+NO_MAC = tuple(
+    bytes(16)
+    + b"".join(map(NS, (*NAMES[:2], cipher, cipher, b"umac-64@openssh.com", b"", *NAMES[6:])))
+    + bytes(13)
+    for cipher in CIPHERS
+)
+
+
+@pytest.mark.parametrize("kexinit", NO_MAC, ids=["chacha20", "aes128-gcm", "aes256-gcm"])
+def test_the_ciphers_of_today_are_there(host_key, kexinit):
+    """Stock Conch has none that seals by itself; MACs then say nothing, and what is signed is what came."""
+    stock, mended = connected(stock_factory(host_key)), connected(SftpFactory(house(), [host_key]))
+    for server in (stock, mended):
+        server.dataReceived(plain(20, kexinit))
+    assert (stock.transport.disconnecting, mended.ended) == (True, None)
+    assert mended.otherKexInitPayload == b"\x14" + kexinit
+
+
+def test_a_packet_that_comes_in_pieces_is_not_copied_for_each_of_them(host_key):
+    """Stock Conch puts all that is there together anew each time that something comes."""
+    for factory, copied in ((stock_factory(host_key), True), (SftpFactory(house(), [host_key]), False)):
+        server = connected(factory)
+        held = []
+        for piece in (struct.pack("!L", 30_004), bytes(10_000), bytes(10_000)):
+            server.dataReceived(piece)
+            held.append(server.buf if copied else server._held)
+        assert len(held[2]) == 20_004
+        assert (held[1] is not held[2]) == copied
+
+
+@pytest.mark.parametrize("length", [0, 5, 13, 262_148, 1 << 20, 0xFFFFFFFF])
+def test_a_length_that_no_packet_has_is_not_waited_for(host_key, length):
+    """Stock Conch collects up to a MiB before the login."""
+    stock, mended = connected(stock_factory(host_key)), connected(SftpFactory(house(), [host_key]))
+    for server in (stock, mended):
+        server.dataReceived(struct.pack("!L", length))
+    assert not stock.transport.disconnecting
+    assert mended.ended == f"An SSH packet of {length} bytes cannot be taken."
+
+
+@pytest.mark.parametrize("padding", [0, 3, 11, 255])
+def test_padding_that_no_packet_has_ends_the_connection(host_key, padding):
+    """Stock Conch takes the packet for an empty one and goes on when something else comes."""
+    stock, mended = connected(stock_factory(host_key)), connected(SftpFactory(house(), [host_key]))
+    for server in (stock, mended):
+        server.dataReceived(struct.pack("!LB", 12, padding) + bytes([2]) + bytes(10))
+    assert not stock.transport.disconnecting
+    assert mended.ended == "The padding of an SSH packet is wrong."
+
+
+def test_nothing_is_kept_of_what_comes_after_the_end(host_key):
+    """Stock Conch puts it all together until the client hangs up."""
+    for factory, kept in ((stock_factory(host_key), True), (SftpFactory(house(), [host_key]), False)):
+        server = connected(factory)
+        server.sendDisconnect(2, b"why")
+        server.dataReceived(bytes(3))
+        assert bool(server.buf or getattr(server, "_held", b"")) == kept
 
 
 @pytest.mark.parametrize("kind", [31, 32, 33, 34, 49])
@@ -633,6 +747,7 @@ def test_the_window_is_given_back_when_bytes_are_done_with(tmp_path):
         mended.ssh_CHANNEL_DATA(struct.pack("!L", 0) + NS(request_of_32_kb))
     assert mended.transport.take() == []
     channel._server._flow.congested(False)
+    channel._server._clock.advance(0)
     given_back = [payload for kind, payload in mended.transport.take() if kind == 93]
     assert [struct.unpack("!LL", each)[1] >= 1 << 20 for each in given_back] == [True]
 

@@ -7,6 +7,9 @@ network ──> transport ──> login ──> connection ──> channel ─�
 ssh.py          what is agreed on with a client, as one table
 host_keys.py    who we are
 fields.py       the fields that SSH and SFTP packets are made of
+offers.py       what one side of a connection would take
+ciphers.py      SSH packets sealed and opened
+packets.py      SSH packets on the wire, and their numbers
 mended.py       Conch's classes without their defects; tests/stock/test_sftp.py shows each one
 transport.py    one connection: counted, timed, ended
 login.py        password and public key, decided by the doorkeeper

@@ -16,13 +16,27 @@ from dorimportd import __version__
 
 VERSION: Final = b"SSH-2.0-dorimportd_" + __version__.encode("ascii")
 
+STRICT: Final = b"kex-strict-s-v00@openssh.com"  # is named among the exchanges of keys, and is none
 KEY_EXCHANGES: Final[list[bytes]] = [
     name
-    for name in (b"mlkem768x25519-sha256", b"curve25519-sha256", b"curve25519-sha256@libssh.org")
-    if name in SSHTransportBase.supportedKeyExchanges  # ML-KEM needs a cryptography that has it
+    for name in (b"mlkem768x25519-sha256", b"curve25519-sha256", b"curve25519-sha256@libssh.org", STRICT)
+    if name in (*SSHTransportBase.supportedKeyExchanges, STRICT)  # ML-KEM needs a cryptography that has it
 ]
-CIPHERS: Final = [b"aes256-ctr", b"aes192-ctr", b"aes128-ctr"]
-MACS: Final = [b"hmac-sha2-256", b"hmac-sha2-512"]
+CIPHERS: Final = [
+    b"chacha20-poly1305@openssh.com",
+    b"aes128-gcm@openssh.com",
+    b"aes256-gcm@openssh.com",
+    b"aes128-ctr",
+    b"aes192-ctr",
+    b"aes256-ctr",
+]
+# The last two are not over what is encrypted: libssh2 1.10, and so curl in Debian 12, knows no others.
+MACS: Final = [
+    b"hmac-sha2-256-etm@openssh.com",
+    b"hmac-sha2-512-etm@openssh.com",
+    b"hmac-sha2-256",
+    b"hmac-sha2-512",
+]
 COMPRESSIONS: Final = [b"none"]
 
 # How a key may sign, for hosts and customers alike (RFC 8332, RFC 8709): algorithm -> type of key.

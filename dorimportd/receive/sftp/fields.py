@@ -20,12 +20,12 @@ class Unreadable(Exception):
 class Fields:
     """The fields of *body*, one after the other.  Every method raises Unreadable."""
 
-    def __init__(self, body: bytes) -> None:
-        self._body = body
+    def __init__(self, body: bytes | memoryview) -> None:
+        self._body = memoryview(body)
         self._at = 0
 
     def boolean(self) -> bool:
-        return self._take(1) != b"\0"
+        return self._take(1)[0] != 0
 
     def uint32(self) -> int:
         return int(UINT32.unpack(self._take(4))[0])
@@ -34,13 +34,17 @@ class Fields:
         return int(UINT64.unpack(self._take(8))[0])
 
     def string(self) -> bytes:
+        return bytes(self.content())
+
+    def content(self) -> memoryview:
+        """A string that may be long, without a copy of it: its packet is there as long as it is."""
         return self._take(self.uint32())
 
     def rest(self) -> bytes:
         """All that is left."""
-        return self._take(len(self._body) - self._at)
+        return bytes(self._take(len(self._body) - self._at))
 
-    def _take(self, size: int) -> bytes:
+    def _take(self, size: int) -> memoryview:
         end = self._at + size
         if end > len(self._body):
             raise Unreadable("A packet ends in the middle of a field.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from itertools import islice
 from typing import IO, Final
 
@@ -43,7 +43,7 @@ class Handle:
     async def read(self, offset: int, length: int) -> bytes:
         raise SFTPError(FX_FAILURE, "This handle is not open for reading.")
 
-    async def write(self, offset: int, content: bytes) -> None:
+    def write(self, offset: int, content: memoryview) -> Awaitable[None]:
         raise SFTPError(FX_FAILURE, "This handle is not open for writing.")
 
     async def page(self) -> list[Entry]:
@@ -88,7 +88,13 @@ class UploadHandle(Handle):
         self._refusal: NotAccepted | None = None  # to go on with the upload, or to cut it
         self._one_at_a_time = OneAtATime()
 
-    async def write(self, offset: int, content: bytes) -> None:
+    def write(self, offset: int, content: memoryview) -> Awaitable[None]:
+        if self._upload is not None and self._refusal is None and self._one_at_a_time.is_free:
+            # As below, which takes as long as everything else together where a client writes 4 KiB at a time.
+            return self._upload.write(self._place(self._upload, offset, content), content)
+        return self._write_in_turn(offset, content)
+
+    async def _write_in_turn(self, offset: int, content: memoryview) -> None:
         async with self._one_at_a_time:
             upload = await self._begun(offset)
             written = upload.write(self._place(upload, offset, content), content)
@@ -149,7 +155,7 @@ class UploadHandle(Handle):
                 raise
         return self._upload
 
-    def _place(self, upload: IncomingUpload, offset: int, content: bytes) -> int:
+    def _place(self, upload: IncomingUpload, offset: int, content: memoryview) -> int:
         """Where *content* goes, which the client calls *offset*."""
         return offset
 
@@ -172,7 +178,7 @@ class AppendHandle(UploadHandle):
         super().__init__(avatar, path, upload=upload)
         self._end: int | None = None
 
-    def _place(self, upload: IncomingUpload, offset: int, content: bytes) -> int:
+    def _place(self, upload: IncomingUpload, offset: int, content: memoryview) -> int:
         if self._end is None:
             self._end = upload.size
             if offset not in (0, upload.size):

@@ -24,12 +24,16 @@ from twisted.conch.ssh.connection import (
 )
 from twisted.conch.ssh.transport import (
     DISCONNECT_BY_APPLICATION,
+    DISCONNECT_MAC_ERROR,
     DISCONNECT_PROTOCOL_ERROR,
+    MSG_DISCONNECT,
+    MSG_EXT_INFO,
     MSG_KEX_DH_GEX_REQUEST,
     MSG_KEXDH_INIT,
     MSG_KEXINIT,
     MSG_NEWKEYS,
-    SSHServerTransport,
+    MSG_SERVICE_ACCEPT,
+    MSG_SERVICE_REQUEST,
 )
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger, LogPublisher
@@ -37,8 +41,11 @@ from twisted.python.failure import Failure
 
 from dorimportd.events import Fault, Tell
 from dorimportd.receive.sftp import algorithms
+from dorimportd.receive.sftp.ciphers import Changed
 from dorimportd.receive.sftp.fields import UINT32, Fields, Unreadable
 from dorimportd.receive.sftp.flow import Flow
+from dorimportd.receive.sftp.offers import COOKIE
+from dorimportd.receive.sftp.packets import STRICT_CLIENT, PacketTransport
 
 # test_a_log_without_an_observer_keeps_nothing_alive; a line for each packet would slow every upload too.
 SILENT: Final = Logger("dorimportd.receive.sftp", observer=LogPublisher())
@@ -46,6 +53,7 @@ SILENT: Final = Logger("dorimportd.receive.sftp", observer=LogPublisher())
 # What Conch's own reading raises at packets that do not follow the protocol.
 TRIPPED: Final = (LookupError, TypeError, ValueError, struct.error)
 FIRST_OF_SERVICES: Final = 50  # below are the packets of the transport itself (RFC 4251 section 7)
+NEVER_BETWEEN: Final = (MSG_SERVICE_REQUEST, MSG_SERVICE_ACCEPT, MSG_EXT_INFO)  # during an exchange of keys
 EXCHANGES: Final = 10  # of keys in one connection
 EXCHANGES_EVERY_SECOND: Final = 5  # and so many more as it lasts; each costs us some milliseconds
 LEAST_PACKET: Final = 1024  # bytes that a client must take in one SSH packet, since each has its price
@@ -53,7 +61,7 @@ CHANNELS: Final = 10  # open at a time on one connection
 LAST_WORDS_SECONDS: Final = 10  # for the client to take them
 
 
-class MendedTransport(SSHServerTransport):
+class MendedTransport(PacketTransport):
     """SSH packets in their order; `ended` says why no more are taken."""
 
     transport: Any  # a TCP connection
@@ -66,6 +74,7 @@ class MendedTransport(SSHServerTransport):
     supportedCompressions = algorithms.COMPRESSIONS
 
     def __init__(self, *, clock: IReactorTime, tell: Tell) -> None:
+        super().__init__()
         self.clock = clock
         self.tell = tell
         self.flow = Flow()
@@ -103,10 +112,14 @@ class MendedTransport(SSHServerTransport):
 
     # test_packets_that_cannot_be_read_end_the_connection_without_a_traceback
     def dataReceived(self, data: bytes) -> None:
+        if self.ended is not None:
+            return
         try:
             super().dataReceived(data)
         except Unreadable as error:
             self.drop(str(error))
+        except Changed:
+            self.disconnect(DISCONNECT_MAC_ERROR, "A packet was changed on its way.")
         except TRIPPED:
             self.drop("A packet could not be read.")
         except Exception as error:  # noqa: BLE001 - the door's border: a defect of ours, told
@@ -158,6 +171,12 @@ class MendedTransport(SSHServerTransport):
         if self._exchanges > EXCHANGES + EXCHANGES_EVERY_SECOND * (self.clock.seconds() - self._began):
             self.drop("Keys are exchanged too often.")
             return
+        if self._exchanges == 1 and STRICT_CLIENT in Fields(packet[COOKIE:]).string().split(b","):
+            self.strict = True
+            # test_a_strict_exchange_takes_nothing_but_its_own_packets: not even before it
+            if self.incomingPacketSequence > 1:
+                self.drop("A packet came out of turn.")
+                return
         super().ssh_KEXINIT(packet)
 
     def ssh_NEWKEYS(self, packet: bytes) -> None:
@@ -174,13 +193,15 @@ class MendedTransport(SSHServerTransport):
         if kind == MSG_KEXINIT:
             return not self._exchanging
         if MSG_KEXINIT < kind < FIRST_OF_SERVICES:
-            agreed = self._exchanging and hasattr(self.nextEncryptions, "encryptor")
+            agreed = self._exchanging and self.nextEncryptions.keyed
             if kind == MSG_NEWKEYS:
                 return agreed
             guess = kind == MSG_KEX_DH_GEX_REQUEST and bool(self.ignoreNextPacket)
             return self._exchanging and not agreed and (kind == MSG_KEXDH_INIT or guess)
+        if self.strict and self._exchanging and self._exchanges == 1:
+            return kind == MSG_DISCONNECT
         between = self.sessionID is None or self._exchanging
-        return not between or bool(self._allowedKeyExchangeMessageType(kind))
+        return not between or (kind < MSG_KEXINIT and kind not in NEVER_BETWEEN)
 
 
 class MendedConnection(SSHConnection):

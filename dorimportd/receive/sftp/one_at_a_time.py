@@ -19,6 +19,11 @@ class OneAtATime:
         self._taken = False
         self._letting_in = False
 
+    @property
+    def is_free(self) -> bool:
+        """Whether nobody is in, and nobody waits."""
+        return not self._taken
+
     async def __aenter__(self) -> None:
         if self._taken:
             entering: Deferred[None] = Deferred()

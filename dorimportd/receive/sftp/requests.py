@@ -38,6 +38,7 @@ from dorimportd.receive.sftp.session import SftpSession
 from dorimportd.receive.sftp.wire import Answer, Packet, read_attrs
 
 STRING: Final = Fields.string
+CONTENT: Final = Fields.content
 UINT32: Final = Fields.uint32
 UINT64: Final = Fields.uint64
 ATTRS: Final = read_attrs
@@ -59,7 +60,7 @@ REQUESTS: Final[Mapping[int, Request]] = {
     FXP_OPEN: Request(SftpSession.open, (STRING, UINT32, ATTRS)),
     FXP_CLOSE: Request(SftpSession.close, (STRING,)),
     FXP_READ: Request(SftpSession.read, (STRING, UINT64, UINT32), weight=LONGEST_READ),
-    FXP_WRITE: Request(SftpSession.write, (STRING, UINT64, STRING)),
+    FXP_WRITE: Request(SftpSession.write, (STRING, UINT64, CONTENT)),
     FXP_LSTAT: Request(SftpSession.stat, (STRING,)),
     FXP_FSTAT: Request(SftpSession.fstat, (STRING,)),
     FXP_SETSTAT: Request(SftpSession.setstat, (STRING, ATTRS)),
@@ -80,8 +81,10 @@ EXTENSIONS: Final[Mapping[bytes, Request]] = {
     b"posix-rename@openssh.com": Request(SftpSession.rename, (STRING, STRING)),
     b"fsync@openssh.com": Request(SftpSession.fsync, (STRING,)),
     b"limits@openssh.com": Request(SftpSession.limits, ()),
+    b"statvfs@openssh.com": Request(SftpSession.statvfs, (STRING,)),
 }
-ADVERTISED: Final = tuple((name, b"1") for name in EXTENSIONS)
+SECOND_VERSION: Final = (b"statvfs@openssh.com",)
+ADVERTISED: Final = tuple((name, b"2" if name in SECOND_VERSION else b"1") for name in EXTENSIONS)
 
 
 def weight(packet: Packet) -> int:

@@ -59,6 +59,7 @@ class SftpServer:
         self._beginning = False
         self._stopped = False  # nothing more is begun
         self._open = 0  # requests begun and not answered
+        self._answers: list[tuple[Packet, Answer]] = []  # that go out together, very soon
         self._finished: Deferred[None] | None = None  # fires when all that came is answered
         self._quiet: Deferred[None] | None = None  # fires when all that was begun is answered
 
@@ -95,11 +96,12 @@ class SftpServer:
             return
         finally:
             self._beginning = False
-        if more:
+        if more and not self._answers:  # after which it goes on
             self._clock.callLater(0, self.go_on)
 
     def _stop(self, why: str) -> None:
         self._stopped = True
+        self._send_answers()
         self._outlet.drop(why)
 
     def _begin_some(self) -> bool:
@@ -152,13 +154,25 @@ class SftpServer:
             return status(FX_FAILURE, "The server failed. Please try again later.")
 
     def _answered(self, answer: Answer, packet: Packet) -> None:
-        self._open -= 1
-        self._outlet.write(answer.to(packet.number))
-        reach("sftp.answered", str(packet.kind))
-        self._outlet.taken(packet.size)
+        """Many writes end at the same moment; one packet of SSH for all their answers costs less."""
+        self._answers.append((packet, answer))
+        if self._stopped:
+            self._send_answers()
+        elif len(self._answers) == 1:
+            self._clock.callLater(0, self._send_answers)
+
+    def _send_answers(self) -> None:
+        answers, self._answers = self._answers, []
+        if not answers:
+            return
+        self._open -= len(answers)
+        self._outlet.write(b"".join(answer.to(packet.number) for packet, answer in answers))
+        for packet, _ in answers:
+            reach("sftp.answered", str(packet.kind))
+        self._outlet.taken(sum(packet.size for packet, _ in answers))
         if self._open == 0 and self._quiet is not None:
             self._quiet.callback(None)
-        self._flow.end(weight(packet))
+        self._flow.end(sum(weight(packet) for packet, _ in answers))
         self.go_on()
 
     def _check_finished(self) -> None:

@@ -49,10 +49,12 @@ from dorimportd.receive.sftp.wire import (
     names,
 )
 from dorimportd.receive.workers import Workers
+from dorimportd.spool.names import LIMIT as NAME_LIMIT
 from dorimportd.spool.roots import Entry
 
 HANDLES: Final = 100  # open at a time
 FOLDERS: Final = 5  # of them; each holds the names of all files
+STATVFS_FLAGS: Final = 2  # nothing is run here as somebody else
 HALF_A_YEAR: Final = timedelta(days=182)
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -106,7 +108,7 @@ class SftpSession:
     async def read(self, name: bytes, offset: int, length: int) -> Answer:
         return content(await self._handle(name).read(offset, length))
 
-    async def write(self, name: bytes, offset: int, written: bytes) -> Answer:
+    async def write(self, name: bytes, offset: int, written: memoryview) -> Answer:
         await self._handle(name).write(offset, written)
         return OK
 
@@ -169,6 +171,13 @@ class SftpSession:
     async def limits(self) -> Answer:
         """The largest packet, read and write, and the most handles (PROTOCOL section 4.8)."""
         return extended(b"".join(map(UINT64.pack, (LONGEST, LONGEST_READ, LONGEST_READ, HANDLES))))
+
+    async def statvfs(self, path: bytes) -> Answer:
+        """The disk of *path*, which is the same for every path (PROTOCOL section 4.4)."""
+        self.avatar.name(path)
+        disk = await self.avatar.disk()
+        numbers = (*disk[:8], disk.f_fsid, STATVFS_FLAGS, NAME_LIMIT)
+        return extended(b"".join(map(UINT64.pack, numbers)))
 
     # How.
 

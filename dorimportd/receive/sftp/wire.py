@@ -6,6 +6,7 @@ This code owns no socket and decides nothing.  However the stream is cut, the sa
 from __future__ import annotations
 
 import struct
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -28,8 +29,9 @@ from twisted.conch.ssh.filetransfer import (
 
 from dorimportd.receive.sftp.fields import UINT32, UINT64, Fields, Unreadable, string
 
-HEADER: Final = struct.Struct("!LBL")  # length of what follows it, kind, request number
+HEADER: Final = struct.Struct("!BL")  # kind, request number; before it stands how many bytes follow
 LONGEST: Final = (256 << 10) + 1024  # bytes in a packet: clients write up to 256 KiB at a time
+SMALL: Final = 1024  # bytes, of pieces that are put together as they come
 VERSION: Final = 3
 
 
@@ -38,40 +40,64 @@ class Packet(NamedTuple):
 
     kind: int
     number: int  # of the request, which the answer repeats; the version in the first packet
-    body: bytes
+    body: bytes | memoryview
 
     @property
     def size(self) -> int:
         """Bytes that it took on the wire."""
-        return HEADER.size + len(self.body)
+        return UINT32.size + HEADER.size + len(self.body)
 
 
 class Packets:
-    """The packets of a stream.  Holds no more than was fed and not taken."""
+    """The packets of a stream.  Holds no more than was fed and not taken.
+
+    A byte is copied once where its packet comes in several pieces, and else not at all.
+    """
 
     def __init__(self) -> None:
-        self._held = bytearray()
+        self._pieces: deque[memoryview] = deque()  # what was fed and not taken
+        self._size = 0  # of them all
+        self._length: int | None = None  # of the packet that is next, once it can be read
 
-    def feed(self, received: bytes) -> None:
-        self._held += received
+    def feed(self, received: bytes | memoryview) -> None:
+        self._size += len(received)
+        if self._pieces and len(self._pieces[-1]) + len(received) <= SMALL:
+            received = b"".join((self._pieces.pop(), received))  # many small ones would take much memory
+        self._pieces.append(memoryview(received))
 
     def next(self) -> Packet | None:
         """The next whole packet, None when there is none yet.
 
         Raises Unreadable at a length that no packet has, before its bytes are waited for.
         """
-        if len(self._held) < UINT32.size:
+        if self._length is None:
+            if self._size < UINT32.size:
+                return None
+            self._length = checked(int(UINT32.unpack(self._take(UINT32.size))[0]))
+        if self._size < self._length:
             return None
-        length = int(UINT32.unpack_from(self._held)[0])
-        if not HEADER.size - UINT32.size <= length <= LONGEST:
-            raise Unreadable(f"An SFTP packet of {length} bytes cannot be taken.")
-        end = UINT32.size + length
-        if len(self._held) < end:
-            return None
-        _, kind, number = HEADER.unpack_from(self._held)
-        body = bytes(memoryview(self._held)[HEADER.size : end])
-        del self._held[:end]
-        return Packet(kind, number, body)
+        packet, self._length = self._take(self._length), None
+        kind, number = HEADER.unpack_from(packet)
+        return Packet(kind, number, packet[HEADER.size :])
+
+    def _take(self, size: int) -> memoryview:
+        """The first *size* bytes, which are there."""
+        self._size -= size
+        parts = []
+        while size:
+            piece = self._pieces.popleft()
+            if len(piece) > size:
+                self._pieces.appendleft(piece[size:])
+            parts.append(piece[:size])
+            size -= len(parts[-1])
+        return parts[0] if len(parts) == 1 else memoryview(b"".join(parts))
+
+
+def checked(length: int) -> int:
+    """*length*, which a packet may have.  Raises Unreadable."""
+    if not HEADER.size <= length <= LONGEST:
+        raise Unreadable(f"An SFTP packet of {length} bytes cannot be taken.")
+    return length
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +146,7 @@ class Answer(NamedTuple):
 
     def to(self, number: int) -> bytes:
         """The packet that answers request *number*."""
-        return HEADER.pack(HEADER.size - UINT32.size + len(self.body), self.kind, number) + self.body
+        return string(HEADER.pack(self.kind, number) + self.body)
 
 
 def status(code: int, text: str) -> Answer:

@@ -76,14 +76,17 @@ class Later:
 class Outlet:
     """The other side: what was written to it, cut into packets."""
 
-    def __init__(self):
+    def __init__(self, clock):
+        self.clock = clock
         self.writable = True
         self.written = b""
+        self.writes = 0
         self.taken_size = 0
         self.dropped = None
 
     def write(self, data):
         self.written += data
+        self.writes += 1
 
     def taken(self, size):
         self.taken_size += size
@@ -93,6 +96,7 @@ class Outlet:
 
     def answers(self):
         """All packets since the last time: (kind, request number, body)."""
+        self.clock.advance(0)  # those of one moment go out together, after it
         found = []
         while self.written:
             length, kind, number = struct.unpack_from("!LBL", self.written)
@@ -109,7 +113,7 @@ class Session:
         self.told = []
         self.clock = Clock()
         self.flow = Flow()
-        self.outlet = Outlet()
+        self.outlet = Outlet(self.clock)
         self.spool = Spool(tmp_path / "spool", room=Room(largest, 0))
         self.server = self.connect(self.outlet)
         self.number = 0
@@ -353,6 +357,7 @@ class Wire:
 
     def carry(self):
         """Carry to and fro until nothing is under way."""
+        self.clock.advance(0)
         while self.open and (self.ends[0].value() or self.ends[1].value()):
             for sent, taking in ((self.ends[0], self.server), (self.ends[1], self.client)):
                 content = sent.value()

@@ -118,6 +118,13 @@ def test_openssh_goes_on_with_an_upload_that_was_killed(door, folder):
     assert last(door, "killed.csv") == CONTENT * 5
 
 
+def test_openssh_exchanges_keys_strictly(door):
+    """It resets its numbers only then; Debian 12's says so since 9.2p1-2+deb12u2."""
+    command = [need("sftp"), "-o", "LogLevel=DEBUG3", *ssh_options(door), "-P", str(door.port), "-b", "-"]
+    status, _, said = run(*command, "acme@127.0.0.1", stdin=b"pwd")
+    assert (status, "will use strict KEX ordering" in said) == (0, True)
+
+
 def test_scp_ends_well(door, folder):
     (folder / "empty.csv").write_bytes(b"")
     for name, content in (("sales.csv", CONTENT), ("empty.csv", b""), ("sales.csv", CONTENT)):
@@ -235,6 +242,7 @@ def test_paramiko_puts_and_stats(door, folder):
     with paramiko.Transport(("127.0.0.1", door.port)) as transport:
         transport.connect(username="acme", password=PASSWORD)
         with paramiko.SFTPClient.from_transport(transport) as client:
+            assert transport.agreed_on_strict_kex
             assert client.put(str(folder / "sales.csv"), "/para.csv").st_size == len(CONTENT)
             with client.open("/piped.csv", "w") as file:
                 file.set_pipelined(True)

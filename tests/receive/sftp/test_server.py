@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import struct
 from datetime import UTC, datetime
 
@@ -8,6 +9,7 @@ from twisted.conch.ssh.common import NS
 
 from dorimportd.events import DeliveryAccepted, Fault, UploadAbandoned, UploadKept
 from dorimportd.receive.sftp.session import listed
+from dorimportd.spool.room import Room
 from dorimportd.spool.roots import Entry
 from dorimportd.words import Channel, Delivery, Envelope
 
@@ -48,12 +50,38 @@ def test_the_first_answer_says_the_version_and_the_extensions(session):
             + NS(b"fsync@openssh.com")
             + NS(b"1")
             + NS(b"limits@openssh.com")
-            + NS(b"1"),
+            + NS(b"1")
+            + NS(b"statvfs@openssh.com")
+            + NS(b"2"),
         )
     ]
 
 
+def test_the_free_space_of_the_disk_is_what_uploads_may_take(session, monkeypatch):
+    disk = os.statvfs_result([4096, 1024, 5000, 3000, 2500, 700, 600, 500, 4096, 255, 77])
+    monkeypatch.setattr(os, "statvfs", lambda path: disk)
+    session.spool.room = Room(1_000_000, free_floor=2_000 * 1024)
+    answered, content = session.ask(EXTENDED, NS(b"statvfs@openssh.com") + NS(b"/a.csv"))
+    assert answered == 201
+    assert struct.unpack("!11Q", content) == (4096, 1024, 5000, 1000, 500, 700, 600, 500, 77, 2, 255)
+    session.spool.room = Room(1_000_000, free_floor=2_800 * 1024)
+    answered, content = session.ask(EXTENDED, NS(b"statvfs@openssh.com") + NS(b"/"))
+    assert struct.unpack("!11Q", content)[3:5] == (200, 0)
+
+
 # Uploads.
+
+
+def test_answers_of_one_moment_go_out_together(later):
+    later.begin(OPEN, NS(b"/a.csv") + struct.pack("!LL", NEW, 0))
+    later.workers.work()
+    ((_, _, body),) = later.outlet.answers()
+    for offset in range(3):
+        later.begin(WRITE_, written(body[4:], offset, b"x"))
+    later.workers.work()
+    begun = later.outlet.writes
+    assert [(kind, number) for kind, number, _ in later.outlet.answers()] == [(101, 2), (101, 3), (101, 4)]
+    assert later.outlet.writes == begun + 1
 
 
 def test_a_close_is_acceptance(session):
@@ -575,7 +603,7 @@ def test_a_handle_that_is_not_open_is_answered(session, kind, body):
 
 
 @pytest.mark.parametrize(
-    "kind, body", [(99, b""), (101, b"x"), (EXTENDED, NS(b"statvfs@openssh.com") + NS(b"/"))]
+    "kind, body", [(99, b""), (101, b"x"), (EXTENDED, NS(b"hardlink@openssh.com") + NS(b"/"))]
 )
 def test_a_request_that_is_not_known_is_answered(session, kind, body):
     assert session.status(kind, body) == (UNSUPPORTED, "This server does not know this request.")
@@ -681,10 +709,12 @@ def test_nothing_is_begun_for_a_client_that_takes_nothing(session):
 
 def test_many_small_requests_let_others_have_their_turn(session):
     session.send((struct.pack("!LBL", 5 + 4 + 1, REALPATH, 1) + NS(b".")) * 250)
+    seen = []
+    session.clock.callLater(0, lambda: seen.append(session.outlet.written))
+    assert len(session.outlet.answers()) == 250
+    (seen_by_others,) = seen
+    session.outlet.written = seen_by_others
     assert len(session.outlet.answers()) == 100
-    session.clock.advance(0)
-    session.clock.advance(0)
-    assert len(session.outlet.answers()) == 150
 
 
 def test_the_end_waits_until_all_that_came_is_answered(later):

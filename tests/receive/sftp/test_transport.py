@@ -11,6 +11,10 @@ from twisted.conch.ssh.transport import SSHTransportBase
 from dorimportd.events import DeliveryAccepted, Fault, LoginAccepted, UploadAbandoned
 
 
+def request(kind, number, body):
+    return struct.pack("!LBL", 5 + len(body), kind, number) + body
+
+
 def abandoned(house):
     return [each for each in house.tell if isinstance(each, UploadAbandoned)]
 
@@ -140,6 +144,33 @@ def test_new_keys_in_the_middle_of_an_upload_change_nothing(connect, house):
     wire.carry()
     wire.send(channel, struct.pack("!LBL", 5 + 8, 4, 3) + NS(handle))
     assert house.tell.sentences()[-1] == "delivery 1 accepted: 'a.csv' from acme by sftp, 3 bytes"
+
+
+def test_a_packet_that_was_changed_on_its_way_ends_the_connection(connect, house):
+    wire = connect()
+    channel = wire.sftp()
+    channel.write(struct.pack("!LBL", 5, 1, 3))
+    sent = bytearray(wire.ends[0].value())
+    sent[-1] ^= 1
+    wire.server.dataReceived(bytes(sent))
+    assert wire.server.ended == "A packet was changed on its way."
+    wire.ends[0].clear()
+    wire.carry()
+    assert (wire.client.disconnected, faults(house)) == ((5, "A packet was changed on its way."), [])
+
+
+def test_however_the_stream_is_cut_the_same_packets_come_out(connect):
+    wire = connect()
+    channel = wire.sftp()
+    content = bytes(range(256)) * 4
+    wire.begin_upload(channel, b"/a.csv", content)
+    channel.write(request(17, 3, NS(b"/a.csv")))
+    raw = wire.ends[0].value()
+    wire.ends[0].clear()
+    for place in range(len(raw)):
+        wire.server.dataReceived(raw[place : place + 1])
+    wire.carry()
+    assert struct.unpack_from("!BLLQ", channel.received, 4) == (105, 3, 0x0D, len(content))
 
 
 def faults(house):

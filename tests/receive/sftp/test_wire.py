@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import struct
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
@@ -101,3 +102,16 @@ def test_an_answer_repeats_the_number_of_its_request():
 
 def test_names_are_utf_8():
     assert names([("ü", "-", Attrs())]).body == b"\0\0\0\x01\0\0\0\x02\xc3\xbc\0\0\0\x01-\0\0\0\0"
+
+
+def test_a_packet_that_comes_byte_by_byte_takes_little_memory():
+    packets, raw = Packets(), struct.pack("!LBL", 100_005, 6, 7) + bytes(100_000)
+    tracemalloc.start()
+    for each in raw[:-1]:
+        packets.feed(bytes([each]))
+        assert packets.next() is None
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    packets.feed(raw[-1:])
+    assert packets.next() == Packet(6, 7, bytes(100_000))
+    assert most < 500_000

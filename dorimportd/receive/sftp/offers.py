@@ -1,0 +1,52 @@
+"""What one side of an SSH connection would take, as it says in its KEXINIT (RFC 4253 section 7.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from dorimportd.receive.sftp.ciphers import WITH_TAG
+from dorimportd.receive.sftp.fields import Fields, string
+
+COOKIE: Final = 16  # random bytes that a KEXINIT begins with
+# Of what a KEXINIT has lists, in their order; the second of two is for what we send.
+KINDS: Final = ("key exchange", "host key", "cipher", "cipher", "MAC", "MAC", "compression", "compression")
+MAC_OF: Final = {2: 4, 3: 5}  # by cipher, in KINDS
+
+Names = Sequence[bytes]  # of algorithms, the preferred one first
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One KEXINIT."""
+
+    cookie: bytes
+    names: tuple[Names, ...]  # as KINDS
+    rest: bytes  # languages, and whether a guess follows
+
+    @classmethod
+    def read(cls, packet: bytes) -> Offer:
+        """The offer in *packet*, whose kind has been taken off.  Raises Unreadable."""
+        fields = Fields(packet[COOKIE:])
+        return cls(packet[:COOKIE], tuple(fields.string().split(b",") for _ in KINDS), fields.rest())
+
+    def written(self) -> bytes:
+        """The packet that read reads."""
+        return self.cookie + b"".join(string(b",".join(names)) for names in self.names) + self.rest
+
+    def with_macs(self, ciphers: Names, macs: Names) -> Offer:
+        """The same with *macs* wherever a cipher is agreed on that needs none, of the *ciphers* that we have.
+
+        Which MACs the client has says nothing there (OpenSSH's PROTOCOL, section 1.6).
+        """
+        names = list(self.names)
+        for cipher, mac in MAC_OF.items():
+            if first_common(names[cipher], ciphers) in WITH_TAG:
+                names[mac] = macs
+        return replace(self, names=tuple(names))
+
+
+def first_common(client: Names, server: Names) -> bytes | None:
+    """What is agreed on: the client's first that the server has, too."""
+    return next((name for name in client if name in server), None)

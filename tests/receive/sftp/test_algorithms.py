@@ -1,0 +1,141 @@
+"""Foreign clients that are made to use each algorithm that is offered, with new keys in the middle."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import subprocess
+
+import pytest
+
+from dorimportd.receive.sftp.algorithms import KEY_EXCHANGES
+
+CIPHERS = [
+    "chacha20-poly1305@openssh.com",
+    "aes128-gcm@openssh.com",
+    "aes256-gcm@openssh.com",
+    "aes128-ctr",
+    "aes192-ctr",
+    "aes256-ctr",
+]
+MACS = [
+    "hmac-sha2-256-etm@openssh.com",
+    "hmac-sha2-512-etm@openssh.com",
+    "hmac-sha2-256",
+    "hmac-sha2-512",
+]
+# A cipher with a tag of its own takes any MAC for none, also one that only the client has.
+COMBINED = [(cipher, "umac-64@openssh.com") for cipher in CIPHERS[:3]]
+COMBINED += [(cipher, mac) for cipher in CIPHERS[3:] for mac in MACS]
+CONTENT = b"".join(b"%d;1.50;2026-07-14 09:02:11\n" % number for number in range(35_000))  # about 1 MiB
+DEADLINE_SECONDS = 60
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "sales.csv").write_bytes(CONTENT)
+    return tmp_path
+
+
+def openssh(door, folder, name, *options):
+    """Put and get a file, with new keys in both directions; what the client said of its session."""
+    sftp = shutil.which("sftp")
+    if sftp is None:
+        pytest.skip("sftp is not installed")
+    said = ("UserKnownHostsFile=/dev/null", "StrictHostKeyChecking=no", "LogLevel=DEBUG1", "RekeyLimit=700K")
+    command = [sftp, "-F", "none", *(part for each in (*said, *options) for part in ("-o", each))]
+    command += ["-i", str(door.folder / "ed25519"), "-P", str(door.port), "-b", "-", "acme@127.0.0.1"]
+    done = subprocess.run(
+        command,
+        input=f"put sales.csv {name}\nget {name} back.csv\n".encode(),
+        capture_output=True,
+        cwd=folder,
+        timeout=DEADLINE_SECONDS,
+        check=False,
+    )
+    complaints = done.stderr.decode()
+    assert done.returncode == 0, complaints
+    assert (folder / "back.csv").read_bytes() == CONTENT
+    # Each direction moves a MiB, so that each has new keys in the middle.
+    assert complaints.count("SSH2_MSG_NEWKEYS received") >= 3
+    return complaints
+
+
+@pytest.mark.parametrize(("cipher", "mac"), COMBINED)
+def test_openssh_uses_each_cipher_and_mac(door, folder, cipher, mac):
+    said = openssh(door, folder, f"{cipher}-{mac}.csv", f"Ciphers={cipher}", f"MACs={mac}")
+    used = "<implicit>" if "umac" in mac else mac
+    assert f"kex: client->server cipher: {cipher} MAC: {used} compression: none" in said
+    assert f"kex: server->client cipher: {cipher} MAC: {used} compression: none" in said
+
+
+@pytest.mark.parametrize("exchange", ["curve25519-sha256", "curve25519-sha256@libssh.org"])
+def test_openssh_uses_each_exchange(door, folder, exchange):
+    said = openssh(door, folder, f"{exchange}.csv", f"KexAlgorithms={exchange}")
+    assert f"kex: algorithm: {exchange}" in said
+
+
+@pytest.mark.parametrize("host_key", ["ssh-ed25519", "rsa-sha2-256", "rsa-sha2-512"])
+def test_openssh_uses_each_host_key(door, folder, host_key):
+    said = openssh(door, folder, f"{host_key}.csv", f"HostKeyAlgorithms={host_key}")
+    assert f"kex: host key algorithm: {host_key}" in said
+
+
+ASYNCSSH = [(cipher, MACS[0]) for cipher in CIPHERS[:3]]
+ASYNCSSH += [(cipher, mac) for cipher in CIPHERS[3:] for mac in MACS]
+
+
+@pytest.mark.parametrize(("cipher", "mac"), ASYNCSSH)
+def test_asyncssh_uses_each_cipher_and_mac(door, folder, cipher, mac):
+    asyncssh = pytest.importorskip("asyncssh")
+
+    async def session():
+        async with (
+            asyncssh.connect(
+                "127.0.0.1",
+                door.port,
+                config=None,
+                username="acme",
+                client_keys=[str(door.folder / "ed25519")],
+                known_hosts=None,
+                encryption_algs=[cipher],
+                mac_algs=[mac],
+                rekey_bytes="400K",
+            ) as connection,
+            connection.start_sftp_client() as client,
+        ):
+            await client.put(str(folder / "sales.csv"), f"/asyncssh-{cipher}-{mac}.csv")
+            await client.get(f"/asyncssh-{cipher}-{mac}.csv", str(folder / "back.csv"))
+
+    asyncio.run(asyncio.wait_for(session(), DEADLINE_SECONDS))
+    assert (folder / "back.csv").read_bytes() == CONTENT
+
+
+PARAMIKO = {
+    "aes128-gcm@openssh.com": MACS[:1],
+    "aes256-gcm@openssh.com": MACS[:1],
+    "aes128-ctr": MACS,
+    "aes192-ctr": MACS[:1],
+    "aes256-ctr": MACS[:1],
+}
+
+
+@pytest.mark.parametrize(
+    ("cipher", "mac"), [(cipher, mac) for cipher, macs in PARAMIKO.items() for mac in macs]
+)
+@pytest.mark.parametrize("exchange", ["mlkem768x25519-sha256", "curve25519-sha256@libssh.org"])
+def test_paramiko_uses_each_cipher_and_mac_and_exchange(door, folder, cipher, mac, exchange):
+    paramiko = pytest.importorskip("paramiko")
+    with paramiko.Transport(("127.0.0.1", door.port)) as transport:
+        options = transport.get_security_options()
+        if exchange not in options.kex or exchange.encode() not in KEY_EXCHANGES:
+            pytest.skip(f"this paramiko or this cryptography has no {exchange}")
+        options.ciphers, options.digests, options.kex = (cipher,), (mac,), (exchange,)
+        key = paramiko.Ed25519Key.from_private_key_file(str(door.folder / "ed25519"))
+        transport.connect(username="acme", pkey=key)
+        name = f"/paramiko-{cipher}-{mac}-{exchange}.csv"
+        with paramiko.SFTPClient.from_transport(transport) as client:
+            client.put(str(folder / "sales.csv"), name)
+            transport.renegotiate_keys()
+            client.get(name, str(folder / "back.csv"))
+    assert (folder / "back.csv").read_bytes() == CONTENT
