@@ -164,6 +164,28 @@ def test_a_file_larger_than_all_buffers_arrives_whole(running: Running):
     assert running.delivered()[1] == content
 
 
+def test_a_file_in_pipelined_chunks_over_tls_arrives_whole(running: Running):
+    content = b"".join(b"%d,%d.50\n" % (number, number) for number in range(100_000))
+    mail = sales_mail()
+    mail.clear_content()
+    mail.add_attachment(content, maintype="text", subtype="csv", filename="large.csv", cte="base64")
+    message = mail.as_bytes(policy=SMTP)
+    chunks = [message[at : at + 70_000] for at in range(0, len(message), 70_000)]
+    with smtplib.SMTP("127.0.0.1", running.port, timeout=30) as client:
+        client.starttls(context=unchecked())
+        client.ehlo("till")
+        assert client.has_extn("chunking")
+        assert client.mail("till@shop.example")[0] == client.rcpt("acme@in.till.example")[0] == 250
+        for number, chunk in enumerate(chunks, 1):
+            last = b" LAST" if number == len(chunks) else b""
+            client.send(b"BDAT %d%b\r\n%b" % (len(chunk), last, chunk))
+        answers = [client.getreply() for _ in chunks]
+        assert client.noop() == (250, b"2.0.0 OK")
+    assert [each[0] for each in answers] == [250] * len(chunks)
+    assert answers[-1][1].startswith(b"2.0.0 Accepted as delivery ")
+    assert running.delivered()[1] == content
+
+
 def test_a_client_that_goes_away_in_its_message_leaves_nothing(running: Running):
     with (
         socket.create_connection(("127.0.0.1", running.port), timeout=10) as raw,

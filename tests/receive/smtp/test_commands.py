@@ -48,7 +48,7 @@ def test_what_comes_out_of_turn_is_told_what_comes_first():
         (503, "5.5.1", "Send RCPT next."),
         (503, "5.5.1", "Send MAIL first."),
         (503, "5.5.1", "Send RCPT next."),
-        (503, "5.5.1", "Send RCPT, DATA or RSET next."),
+        (503, "5.5.1", "Send RCPT, DATA, BDAT or RSET next."),
     ]
 
 
