@@ -171,7 +171,7 @@ class CustomerFile(Table):
         default=(), description="who is written to about this customer's files"
     )
     enabled: bool = Field(default=True, description="whether the customer may send")
-    login: Login | None = Field(default=None, description="user name for SFTP and FTP; NAME by default")
+    login: Login | None = Field(default=None, description="user name for SFTP, FTP and mail; NAME by default")
     password: PasswordHash | None = Field(
         default=None, repr=False, description="a hash, made by `dorimportctl customer password NAME`"
     )

@@ -6,6 +6,8 @@
     mended.py      Twisted's ESMTP with its faults mended         on the reactor thread
     wire.py        bytes to lines, to message, to chunks          no socket
     commands.py    the table of commands; addresses, parameters   no socket
+    login.py       who has logged in                              on the reactor thread
+    auth.py        login and password, as they stand on lines     no socket
     envelope.py    who sends to whom, and who may
     incoming.py    the message on its way to the disk
     taking.py      the end of the message: kept, delivered        blocks, on a worker thread

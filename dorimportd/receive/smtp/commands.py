@@ -59,6 +59,7 @@ COMMANDS: Final[Mapping[bytes, Command]] = {
         Command("EHLO", Argument.REQUIRED, EVERY, "EHLO your-host-name"),
         Command("HELO", Argument.REQUIRED, EVERY, "HELO your-host-name"),
         Command("STARTTLS", Argument.NONE, EVERY - {Stage.CONNECTED}, "STARTTLS"),
+        Command("AUTH", Argument.REQUIRED, frozenset({Stage.GREETED}), "AUTH PLAIN or LOGIN"),
         Command(
             "MAIL",
             Argument.REQUIRED,

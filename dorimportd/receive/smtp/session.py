@@ -15,14 +15,15 @@ from twisted.python.failure import Failure
 from dorimportd.errors import NotAccepted, TooManySessions
 from dorimportd.events import SessionRefused
 from dorimportd.receive.house import House
+from dorimportd.receive.smtp.auth import MECHANISMS
 from dorimportd.receive.smtp.commands import COMMANDS, Breach, Stage, read_chunk, read_command
 from dorimportd.receive.smtp.envelope import add_recipient, begin_envelope
-from dorimportd.receive.smtp.receiving import ReceivingSession
+from dorimportd.receive.smtp.login import LoginSession
 from dorimportd.receive.tls import TlsContexts
 from dorimportd.words import Channel
 
 
-class MailSession(ReceivingSession):
+class MailSession(LoginSession):
     """A client and what it has said so far."""
 
     def __init__(self, house: House, tls: TlsContexts | None) -> None:
@@ -60,7 +61,11 @@ class MailSession(ReceivingSession):
             b"ENHANCEDSTATUSCODES": None,
             b"CHUNKING": None,
         }
-        return offered | ({b"STARTTLS": None} if self._can_encrypt() else {})
+        if self._can_encrypt():
+            offered[b"STARTTLS"] = None
+        if self.startedTLS and self._customer is None:
+            offered[b"AUTH"] = list(MECHANISMS)
+        return offered
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Half a message leaves nothing."""
@@ -74,6 +79,9 @@ class MailSession(ReceivingSession):
 
     async def obey(self, line: bytes) -> None:
         try:
+            if self._exchange is not None:
+                await self._respond(line)
+                return
             command, argument = read_command(line, self._stage())
             await getattr(self, f"obey_{command.verb.lower()}")(argument)
         except Breach as breach:
@@ -116,7 +124,9 @@ class MailSession(ReceivingSession):
         if self._envelope is None:
             raise AssertionError("the table of commands asks for MAIL first")
         try:
-            self._envelope = add_recipient(argument, self._envelope, self._settings, self._peer)
+            self._envelope = add_recipient(
+                argument, self._envelope, self._settings, self._peer, self._customer
+            )
         except NotAccepted as refusal:
             self._mail_refused(self._envelope, f"{refusal} {argument[:300].decode('utf-8', 'replace')!r}")
             raise

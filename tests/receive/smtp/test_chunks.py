@@ -134,6 +134,14 @@ def test_chunks_that_are_too_large_together_are_passed_over_and_leave_nothing(do
     ]
 
 
+def test_of_a_chunk_that_is_too_large_nothing_is_written(door: Any):
+    client = ready(door)
+    client.send(b"BDAT 3\r\nx\r\n")
+    assert len(door.left()) == 1
+    client.send(b"BDAT 99998\r\n" + b"x" * 1000)
+    assert door.left() == []
+
+
 def test_as_many_bytes_as_are_allowed_are_taken_in_chunks(door: Any, mail: Mail):
     message = mail()
     message += b"\r\n" * ((100_000 - len(message)) // 2) + b"." * (len(message) % 2)
