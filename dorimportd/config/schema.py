@@ -115,7 +115,10 @@ class Limits(Table):
     sessions_per_customer: Count = Field(default=10, description="at one time")
     login_seconds: Seconds = Field(default=60, description="from the connection to the end of the login")
     login_attempts: Count = Field(default=6, description="that may fail in one session")
-    idle_seconds: Seconds = Field(default=300, description="without a command or a byte")
+    idle_seconds: Seconds = Field(
+        default=300, description="without a command or a byte; in a mail session, without a message"
+    )
+    mails_per_session: Count = Field(default=100, description="then the sender has to connect again")
     import_workers: Annotated[int, Field(ge=1, le=64)] = Field(
         default=2, description="files read at one time"
     )

@@ -24,6 +24,7 @@ class MailEnvelope:
     customers: tuple[str, ...] = ()  # who gets a delivery of it, each once
     archive: bool = False  # it came to the archive address or to postmaster (too): kept, not imported
     copied: bool = False  # it came to the archive address: did its customers get it, too?
+    size: int = 0  # bytes, as MAIL said; 0 when it did not
 
 
 class Kept(Enum):
@@ -48,7 +49,7 @@ def begin_envelope(argument: bytes, *, largest: int) -> MailEnvelope:
     reverse_path = read_mailbox(text, utf8=utf8)
     if int(size) > largest:
         raise TooLarge
-    return MailEnvelope(str(reverse_path), utf8)
+    return MailEnvelope(str(reverse_path), utf8, size=int(size))
 
 
 def add_recipient(

@@ -101,7 +101,6 @@ class MendedESMTP(ESMTP):
     def begin_chunk(self, size: int) -> None:
         """The next *size* bytes are message."""
         self._chunk = size
-        self._since_reset = 0
 
     def _go_on(self) -> None:
         """Take step after step.  A step that ends at once must not take the next one inside itself."""
@@ -161,7 +160,11 @@ class MendedESMTP(ESMTP):
         self._since_reset += size
         if self._since_reset >= STRIDE:
             self._since_reset = 0
-            self.resetTimeout()
+            self.progressed()
+
+    def progressed(self) -> None:
+        """As much of a message has come as has to come within the time limit."""
+        self.resetTimeout()
 
     # Order.
 

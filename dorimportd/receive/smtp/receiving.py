@@ -10,6 +10,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+
 from dorimportd.errors import NotAccepted, TooLarge
 from dorimportd.events import DeliveryAccepted, MailArchived, MailConfirmed, MailRefused
 from dorimportd.instants import reach
@@ -35,6 +40,9 @@ class ReceivingSession(AnsweringSession):
 
     def __init__(self, house: House, tls: TlsContexts | None) -> None:
         super().__init__(house, tls)
+        self._mails = 0  # that were begun
+        self._progress_due: IDelayedCall | None = None
+        self._overdue = False  # the time came while it was our turn
         self._envelope: MailEnvelope | None = None
         self._incoming: IncomingMail | None = None
         self._newlines = Newlines()  # of the chunks
@@ -46,6 +54,8 @@ class ReceivingSession(AnsweringSession):
 
     async def _begin_message(self) -> bool:
         """Have a place for a message; whether the connection is still there."""
+        self._mails += 1
+        self.progressed()
         largest = self._settings.limits.mail_size
         upload = await self._house.workers.run(self._house.spool.begin_mail, largest=largest)
         self._incoming = IncomingMail(upload, workers=self._house.workers, written=self._message_written)
@@ -58,6 +68,37 @@ class ReceivingSession(AnsweringSession):
         incoming, self._incoming = self._incoming, None
         if incoming is not None:
             await incoming.drop()
+
+    # Time.
+
+    def progressed(self) -> None:
+        """There is so much time for the next message, or for more of this one, whatever else is said."""
+        super().progressed()
+        self._stop_waiting()
+        if not self.closing:
+            seconds = self._settings.limits.idle_seconds
+            self._progress_due = self._clock.callLater(seconds, self._no_progress)
+
+    def _no_progress(self) -> None:
+        self._overdue = bool(self._holds)
+        if not self._holds and not self.closing:
+            self.timeoutConnection()
+
+    def release(self, why: Hold) -> None:
+        super().release(why)
+        if self._overdue and not self._holds:
+            self.progressed()
+
+    def _stop_waiting(self) -> None:
+        self._overdue = False
+        if self._progress_due is not None and self._progress_due.active():
+            self._progress_due.cancel()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Half a message leaves nothing."""
+        super().connectionLost(reason)
+        self._stop_waiting()
+        Deferred.fromCoroutine(self._drop_message()).addErrback(self._tell_fault)
 
     # Chunks (RFC 3030).
 
@@ -142,6 +183,8 @@ class ReceivingSession(AnsweringSession):
         except NotAccepted as refusal:
             self._mail_refused(envelope, str(refusal))
             self._refuse(refusal)
+        finally:
+            self.progressed()
 
     def _taken(self, envelope: MailEnvelope, taken: Taken) -> None:
         """Tell what became of the message, then answer it."""

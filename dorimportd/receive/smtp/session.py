@@ -7,7 +7,6 @@ Nothing is imported here and nothing is decided about a CSV file: see receiving.
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import ServerFactory, connectionDone
 from twisted.python.failure import Failure
@@ -17,7 +16,7 @@ from dorimportd.events import SessionRefused
 from dorimportd.receive.house import House
 from dorimportd.receive.smtp.auth import MECHANISMS
 from dorimportd.receive.smtp.commands import COMMANDS, Breach, Stage, read_chunk, read_command
-from dorimportd.receive.smtp.envelope import add_recipient, begin_envelope
+from dorimportd.receive.smtp.envelope import MailEnvelope, add_recipient, begin_envelope
 from dorimportd.receive.smtp.login import LoginSession
 from dorimportd.receive.tls import TlsContexts
 from dorimportd.words import Channel
@@ -47,6 +46,7 @@ class MailSession(LoginSession):
             return
         self._counted = True
         super().connectionMade()
+        self.progressed()
 
     def greeting(self) -> bytes:
         return b"%b ESMTP dorimportd" % self.host
@@ -68,12 +68,10 @@ class MailSession(LoginSession):
         return offered
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Half a message leaves nothing."""
         super().connectionLost(reason)
         if self._counted:
             self._house.sessions.close(self._peer)
             self._counted = False
-        Deferred.fromCoroutine(self._drop_message()).addErrback(self._tell_fault)
 
     # Commands.
 
@@ -117,8 +115,22 @@ class MailSession(LoginSession):
         self.ext_STARTTLS(argument)
 
     async def obey_mail(self, argument: bytes) -> None:
-        self._envelope = begin_envelope(argument, largest=self._settings.limits.mail_size)
+        if self._mails >= self._settings.limits.mails_per_session:
+            self._say(421, "4.7.0", f"{self._mails} mails came in this session; connect again for more.")
+            self.hang_up()
+            return
+        envelope = begin_envelope(argument, largest=self._settings.limits.mail_size)
+        if envelope.size:
+            await self._check_room(envelope)
+        self._envelope = envelope
         self._say(250, "2.1.0", "Sender accepted.")
+
+    async def _check_room(self, envelope: MailEnvelope) -> None:
+        try:
+            await self._house.workers.run(self._house.spool.check_room, envelope.size)
+        except NotAccepted as refusal:
+            self._mail_refused(envelope, str(refusal))
+            raise
 
     async def obey_rcpt(self, argument: bytes) -> None:
         if self._envelope is None:

@@ -221,6 +221,19 @@ def test_a_chunk_that_drips_is_given_up_and_one_that_flows_is_not(door: Any):
     assert not client.wire.disconnecting
 
 
+def test_tiny_chunks_and_other_commands_do_not_keep_a_session_for_ever(door: Any):
+    client = ready(door)
+    for _ in range(6):
+        client.send(bdat(b"x\r\n") + b"NOOP\r\n")
+        door.clock.advance(59)
+    assert client.wire.disconnecting
+    client = ready(door)
+    for _ in range(6):
+        client.send(bdat(b"x" * (8 << 10)) * 2)
+        door.clock.advance(59)
+    assert not client.wire.disconnecting
+
+
 def test_binary_messages_are_not_taken(door: Any):
     client = door.greeted()
     assert client.send("MAIL FROM:<a@b> BODY=BINARYMIME\n")[:9] == "501 5.5.4"
