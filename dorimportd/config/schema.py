@@ -115,7 +115,10 @@ class Limits(Table):
     sessions_per_customer: Count = Field(default=10, description="at one time")
     login_seconds: Seconds = Field(default=60, description="from the connection to the end of the login")
     login_attempts: Count = Field(default=6, description="that may fail in one session")
-    idle_seconds: Seconds = Field(default=300, description="without a command or a byte")
+    idle_seconds: Seconds = Field(
+        default=300, description="without a command or a byte; in a mail session, without a message"
+    )
+    mails_per_session: Count = Field(default=100, description="then the sender has to connect again")
     import_workers: Annotated[int, Field(ge=1, le=64)] = Field(
         default=2, description="files read at one time"
     )
@@ -171,7 +174,7 @@ class CustomerFile(Table):
         default=(), description="who is written to about this customer's files"
     )
     enabled: bool = Field(default=True, description="whether the customer may send")
-    login: Login | None = Field(default=None, description="user name for SFTP and FTP; NAME by default")
+    login: Login | None = Field(default=None, description="user name for SFTP, FTP and mail; NAME by default")
     password: PasswordHash | None = Field(
         default=None, repr=False, description="a hash, made by `dorimportctl customer password NAME`"
     )

@@ -15,6 +15,8 @@ importing/000000000017           a delivery that is being imported: how often th
 roots/CUSTOMER/NAME              what the customer sees under NAME: a link whose text is a delivery
 mail/ab/DIGEST/TOKEN.eml         a message as it came, TOKEN.json its note; DIGEST of its Message-ID;
                                  when it is old TOKEN.eml.gz
+mail/ab/DIGEST/archive           a copy of the message came to the archive
+mail/ab/DIGEST/unclaimed         what was recovered of it, and no customer's copy has claimed
 mail/ab/retention                when that folder was looked at, and which mails in it stay as they are
 mail/alone/DIGEST                a mark: this message came to the archive, and maybe to nobody else
 """

@@ -5,6 +5,8 @@ together: the one that carried a delivery, and the one that came to the archive 
 
     TOKEN.eml    the message, byte for byte; TOKEN.eml.gz when it is old
     TOKEN.json   its note: who sent it to whom, and what became of it
+    archive      empty: one of the copies came to the archive address
+    unclaimed    what was recovered of the message, see mail_claims.py
 
 A message that came to the archive address has a mark, too, until it is known whether its customers got
 it: an empty file in a folder of marks, so that nobody has to look at all mails.
@@ -31,6 +33,7 @@ from dorimportd.spool.layout import Layout, token
 from dorimportd.spool.room import SPACE_CHECKED_EVERY, Room, because
 
 EML: Final = ".eml"
+ARCHIVE: Final = "archive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,8 @@ class MailUpload:
             reach("mail.folder_made")
             write_synced(target.with_suffix(".json"), note_text(note))
             reach("mail.note_written")
+            if note.archive:
+                (folder / ARCHIVE).touch(mode=0o640)
             self.path.rename(target)
             reach("mail.renamed")
             sync_folder(folder)
@@ -171,9 +176,34 @@ def copies(layout: Layout, message_id: str) -> Iterator[KeptMail]:
 
 def copies_in(folder: Path) -> Iterator[KeptMail]:
     """All copies that lie in *folder*, the oldest first.  Raises SpoolFailing."""
-    paths = {each.with_suffix("") if each.suffix == PACKED else each for each in folder.glob("*.eml*")}
-    found = [KeptMail(path, read_note(path.with_suffix(".json"))) for path in paths if path.suffix == EML]
-    yield from sorted(found, key=lambda each: each.note.received_at)
+    yield from sorted(some_copies_in(folder), key=lambda each: each.note.received_at)
+
+
+def some_copies_in(folder: Path) -> Iterator[KeptMail]:
+    """The copies that lie in *folder*, in no order: only those that are asked for are read.
+
+    Raises SpoolFailing.
+    """
+    seen = set()
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                path = folder / entry.name.removesuffix(PACKED)
+                if path.suffix == EML and path not in seen:
+                    seen.add(path)
+                    yield KeptMail(path, read_note(path.with_suffix(".json")))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise because(error) from error
+
+
+def came_to_archive(folder: Path) -> bool:
+    """Whether one of the copies in *folder* did.  Raises SpoolFailing."""
+    try:
+        return (folder / ARCHIVE).exists()
+    except OSError as error:
+        raise because(error) from error
 
 
 @contextmanager

@@ -24,7 +24,8 @@ from dorimportd.errors import Interrupted
 from dorimportd.spool.bytes import DATA, compress, mark_removed, remove, removed_at
 from dorimportd.spool.durable import locked, replace, sync_file
 from dorimportd.spool.layout import PER_FOLDER, Layout
-from dorimportd.spool.mail import EML
+from dorimportd.spool.mail import ARCHIVE, EML, KeptMail, mail_folder, some_copies_in
+from dorimportd.spool.mail_claims import forget_claims
 from dorimportd.spool.outcomes import OUTCOME
 from dorimportd.spool.spool import Spool
 from dorimportd.words import Delivery
@@ -137,10 +138,17 @@ def remove_delivery(spool: Spool, delivery: Delivery, limit: float) -> int | Non
 
 def remove_mails(spool: Spool, message_id: str | None) -> int:
     """Remove all copies of a message, when all deliveries that came of it are removed; how many bytes."""
-    copies = [] if message_id is None else list(spool.mails(message_id))
-    deliveries = {each for copy in copies for each in (*copy.note.deliveries, *copy.note.recovered)}
-    if any(spool.removed_at(each) is None for each in deliveries):
+    if message_id is None:
         return 0
+    folder = mail_folder(spool.layout, message_id)
+    copies: list[KeptMail] = []
+    for copy in some_copies_in(folder):
+        if any(spool.removed_at(each) is None for each in (*copy.note.deliveries, *copy.note.recovered)):
+            return 0  # mostly soon: a message may have been sent ten thousand times
+        copies.append(copy)
+    if copies:
+        forget_claims(folder)
+        (folder / ARCHIVE).unlink(missing_ok=True)
     return sum(each.remove() for each in copies)
 
 

@@ -353,6 +353,13 @@ class Spool:
         """A message arriving, of at most *largest* bytes.  Raises NoSpace or SpoolFailing."""
         return MailUpload(self.layout, room=Room(largest, self.room.free_floor))
 
+    def check_room(self, size: int) -> None:
+        """Raises NoSpace when there is none for *size* bytes more, or SpoolFailing."""
+        try:
+            self.room.check(self.layout.incoming, size)
+        except OSError as error:
+            raise because(error) from error
+
     def mails(self, message_id: str) -> Iterator[KeptMail]:
         """All kept copies of a message, the oldest first.  Raises SpoolFailing."""
         return copies(self.layout, message_id)

@@ -1,9 +1,13 @@
 """The SMTP door (RFC 5321): a mail with one CSV file becomes a delivery, and every mail is kept.
 
-    session.py     what each command does, every reply            on the reactor thread
+    session.py     what each command does                         on the reactor thread
+    receiving.py   the message, behind DATA or in chunks          on the reactor thread
+    answering.py   every reply                                    on the reactor thread
     mended.py      Twisted's ESMTP with its faults mended         on the reactor thread
-    wire.py        bytes to lines and to message                  no socket
+    wire.py        bytes to lines, to message, to chunks          no socket
     commands.py    the table of commands; addresses, parameters   no socket
+    login.py       who has logged in                              on the reactor thread
+    auth.py        login and password, as they stand on lines     no socket
     envelope.py    who sends to whom, and who may
     incoming.py    the message on its way to the disk
     taking.py      the end of the message: kept, delivered        blocks, on a worker thread

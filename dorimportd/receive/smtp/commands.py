@@ -28,7 +28,8 @@ class Stage(Enum):
     CONNECTED = "Send EHLO first."
     GREETED = "Send MAIL first."
     MAIL = "Send RCPT next."
-    RECIPIENTS = "Send RCPT, DATA or RSET next."
+    RECIPIENTS = "Send RCPT, DATA, BDAT or RSET next."
+    CHUNKS = "Send BDAT or RSET next."
 
 
 EVERY: Final = frozenset(Stage)
@@ -58,6 +59,7 @@ COMMANDS: Final[Mapping[bytes, Command]] = {
         Command("EHLO", Argument.REQUIRED, EVERY, "EHLO your-host-name"),
         Command("HELO", Argument.REQUIRED, EVERY, "HELO your-host-name"),
         Command("STARTTLS", Argument.NONE, EVERY - {Stage.CONNECTED}, "STARTTLS"),
+        Command("AUTH", Argument.REQUIRED, frozenset({Stage.GREETED}), "AUTH PLAIN or LOGIN"),
         Command(
             "MAIL",
             Argument.REQUIRED,
@@ -66,6 +68,8 @@ COMMANDS: Final[Mapping[bytes, Command]] = {
         ),
         Command("RCPT", Argument.REQUIRED, frozenset({Stage.MAIL, Stage.RECIPIENTS}), "RCPT TO:<address>"),
         Command("DATA", Argument.NONE, frozenset({Stage.RECIPIENTS}), "DATA"),
+        # Its bytes come whenever it comes: the session takes or passes them over.
+        Command("BDAT", Argument.OPTIONAL, EVERY, "BDAT size [LAST]"),
         Command("RSET", Argument.NONE, EVERY, "RSET"),
         Command("NOOP", Argument.OPTIONAL, EVERY, "NOOP"),
         Command("VRFY", Argument.REQUIRED, EVERY, "VRFY address"),
@@ -91,6 +95,22 @@ def read_command(line: bytes, stage: Stage) -> tuple[Command, bytes]:
     if command.argument is (Argument.NONE if argument else Argument.REQUIRED):
         raise Breach(501, "5.5.4", f"The syntax is: {command.syntax}")
     return command, argument
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """What BDAT says of the bytes behind it."""
+
+    size: int
+    last: bool
+
+
+def read_chunk(argument: bytes) -> Chunk | None:
+    """The argument of BDAT (RFC 3030 section 2); None when it is no such thing."""
+    size, _, last = argument.partition(b" ")
+    if not size.isdigit() or last.strip().upper() not in (b"", b"LAST"):
+        return None
+    return Chunk(int(size), bool(last))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ from dorimportd.receive.smtp.attachment import name_of, the_csv
 from dorimportd.receive.smtp.body import decoded
 from dorimportd.receive.smtp.mime import Message, parts
 from dorimportd.spool.folder import Note
-from dorimportd.spool.mail import KeptMail
+from dorimportd.spool.mail import ARCHIVE, KeptMail, deciding, some_copies_in
+from dorimportd.spool.mail_claims import Claims, note_claims, read_claims, write_claims
 from dorimportd.spool.room import because
 from dorimportd.spool.spool import Spool
 from dorimportd.spool.upload import Upload
@@ -123,14 +124,69 @@ def was_recovered(spool: Spool, delivery: Delivery) -> bool:
 def unclaimed(spool: Spool, mail: KeptMail) -> list[Delivery]:
     """What was recovered of the message of *mail* before a copy came to the customer.
 
+    For who decides about the folder.  Raises SpoolFailing.
+    """
+    folder = mail.path.parent
+    claims = read_claims(folder) or looked_up(spool, mail)
+    found = [each for one in claims.deliveries if (each := delivery_at(spool, one)) is not None]
+    if claims.after is not None:  # a crash came between
+        more = untold(spool, claims.after, mail.note.message_id, set(claims.deliveries))
+        found += [each for each in more if was_recovered(spool, each)]
+        write_claims(folder, claims_of(found))
+    return [each for each in found if spool.removed_at(each.sequence) is None]
+
+
+def looked_up(spool: Spool, mail: KeptMail) -> Claims:
+    """What the notes of the copies before *mail* tell, so that they need not be read again.
+
     Raises SpoolFailing.
     """
-    others = [each for each in spool.mails(mail.note.message_id) if each.path != mail.path]
-    if not any(each.note.archive for each in others):
-        return []
-    claimed = {one for each in others for one in each.note.deliveries}
-    found = (each for each in deliveries_of(spool, others) if each.sequence not in claimed)
-    return [each for each in found if was_recovered(spool, each)]
+    folder = mail.path.parent
+    others = [each for each in some_copies_in(folder) if each.path != mail.path]
+    if not others:
+        return Claims()
+    found: list[Delivery] = []
+    if any(each.note.archive for each in others):
+        found = not_claimed(deliveries_of(spool, others), others)
+        mark_archive(folder)
+    claims = claims_of([each for each in found if was_recovered(spool, each)])
+    note_claims(folder, claims)
+    return claims
+
+
+def not_claimed(deliveries: Sequence[Delivery], copies: Sequence[KeptMail]) -> list[Delivery]:
+    """Those of *deliveries* that no copy to a customer stands for."""
+    claimed = {one for each in copies for one in each.note.deliveries}
+    return [each for each in deliveries if each.sequence not in claimed]
+
+
+def claims_of(deliveries: Sequence[Delivery], after: int | None = None) -> Claims:
+    return Claims(tuple(each.sequence for each in deliveries), after)
+
+
+def mark_archive(folder: Path) -> None:
+    """Say of a folder that an older dorimportd has filled what `keep` says of new ones.
+
+    Raises SpoolFailing.
+    """
+    try:
+        (folder / ARCHIVE).touch(mode=0o640)
+    except OSError as error:
+        raise because(error) from error
+
+
+def claim(mail: KeptMail, deliveries: Sequence[Delivery]) -> None:
+    """These *deliveries* stand for *mail*, whose note tells so: no other copy gets them.
+
+    Raises SpoolFailing.
+    """
+    folder = mail.path.parent
+    with deciding(folder):
+        claims = read_claims(folder)
+        if claims is not None:
+            taken = {each.sequence for each in deliveries}
+            left = tuple(each for each in claims.deliveries if each not in taken)
+            write_claims(folder, Claims(left, claims.after))
 
 
 def is_file_of(delivery: Delivery, upload: Upload) -> bool:

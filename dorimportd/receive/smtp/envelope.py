@@ -24,6 +24,7 @@ class MailEnvelope:
     customers: tuple[str, ...] = ()  # who gets a delivery of it, each once
     archive: bool = False  # it came to the archive address or to postmaster (too): kept, not imported
     copied: bool = False  # it came to the archive address: did its customers get it, too?
+    size: int = 0  # bytes, as MAIL said; 0 when it did not
 
 
 class Kept(Enum):
@@ -39,8 +40,8 @@ def begin_envelope(argument: bytes, *, largest: int) -> MailEnvelope:
     Raises Breach, and TooLarge when the mail says that it has more than *largest* bytes (RFC 1870).
     """
     text, parameters = read_path(argument, b"FROM")
-    if parameters.keys() - {"SIZE", "BODY", "SMTPUTF8"}:
-        raise Breach(555, "5.5.4", "This server knows SIZE, BODY and SMTPUTF8 only.")
+    if parameters.keys() - {"SIZE", "BODY", "SMTPUTF8", "AUTH"}:  # who wrote it (RFC 4954 section 5): unused
+        raise Breach(555, "5.5.4", "This server knows SIZE, BODY, SMTPUTF8 and AUTH only.")
     size = parameters.get("SIZE", "0")
     if not size.isdecimal() or parameters.get("BODY", "7BIT").upper() not in ("7BIT", "8BITMIME"):
         raise Breach(501, "5.5.4", "SIZE takes a number of bytes, BODY takes 7BIT or 8BITMIME.")
@@ -48,11 +49,13 @@ def begin_envelope(argument: bytes, *, largest: int) -> MailEnvelope:
     reverse_path = read_mailbox(text, utf8=utf8)
     if int(size) > largest:
         raise TooLarge
-    return MailEnvelope(str(reverse_path), utf8)
+    return MailEnvelope(str(reverse_path), utf8, size=int(size))
 
 
-def add_recipient(argument: bytes, envelope: MailEnvelope, settings: Settings, peer: str) -> MailEnvelope:
-    """*envelope* with the recipient of `RCPT` with *argument*.
+def add_recipient(
+    argument: bytes, envelope: MailEnvelope, settings: Settings, peer: str, login: Customer | None
+) -> MailEnvelope:
+    """*envelope* with the recipient of `RCPT` with *argument*; *login* is who has logged in.
 
     Raises Breach, UnknownAddress or SenderRefused.
     """
@@ -69,10 +72,17 @@ def add_recipient(argument: bytes, envelope: MailEnvelope, settings: Settings, p
     if isinstance(customer, Kept):
         copied = envelope.copied or customer is Kept.ARCHIVE
         return replace(envelope, forward_paths=forward_paths, archive=True, copied=copied)
-    if not (customer.allows_sender(envelope.reverse_path) and customer.allows_peer(peer)):
+    if not may_send(customer, envelope.reverse_path, peer, login):
         raise SenderRefused
     customers = tuple(dict.fromkeys((*envelope.customers, customer.name)))
     return replace(envelope, forward_paths=forward_paths, customers=customers)
+
+
+def may_send(customer: Customer, reverse_path: str, peer: str, login: Customer | None) -> bool:
+    """Whether a mail to *customer* may come so: who has logged in sends to himself, and to nobody else."""
+    if login is not None:
+        return login.name == customer.name
+    return customer.allows_sender(reverse_path) and customer.allows_peer(peer)
 
 
 def recipient(path: Path, settings: Settings) -> Customer | Kept:

@@ -38,8 +38,8 @@ class IncomingMail:
         if not self._writing:
             self._write_on()
 
-    async def whole(self) -> MailUpload:
-        """The message, all of it written.
+    async def written(self) -> None:
+        """All that was handed over so far is written.
 
         Raises what a write raised, NotAccepted or a defect of ours; the message is then dropped.
         """
@@ -47,6 +47,10 @@ class IncomingMail:
         if self._failure is not None:
             await self._workers.run(self._upload.drop)
             self._failure.raiseException()
+
+    async def whole(self) -> MailUpload:
+        """The message, all of it written; for what it raises see `written`."""
+        await self.written()
         return self._upload
 
     async def drop(self) -> None:

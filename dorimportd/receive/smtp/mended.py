@@ -44,6 +44,7 @@ class MendedESMTP(ESMTP):
         self._clock = clock
         self._lines = CommandLines()
         self._message: MailData | None = None  # while a message comes
+        self._chunk: int | None = None  # bytes that are to come of a chunk
         self._since_reset = 0  # bytes of it since the time limit was set anew
         self._holds: set[Hold] = set()
         self._going = False
@@ -70,6 +71,14 @@ class MendedESMTP(ESMTP):
         """Answer the message, which is whole."""
 
     @abstractmethod
+    def chunk_came(self, content: bytes) -> None:
+        """Take more of the message, or pass it over."""
+
+    @abstractmethod
+    async def chunk_ended(self) -> None:
+        """Answer a chunk, all of whose bytes have come."""
+
+    @abstractmethod
     def fault(self, failure: Failure) -> None:
         """Answer a command or message that met a defect of ours."""
 
@@ -89,6 +98,10 @@ class MendedESMTP(ESMTP):
         self._message = MailData()
         self._since_reset = 0
 
+    def begin_chunk(self, size: int) -> None:
+        """The next *size* bytes are message."""
+        self._chunk = size
+
     def _go_on(self) -> None:
         """Take step after step.  A step that ends at once must not take the next one inside itself."""
         if self._going:
@@ -102,6 +115,8 @@ class MendedESMTP(ESMTP):
 
     def _step(self) -> bool:
         """One command, or what is here of a message; whether there may be more to do."""
+        if self._chunk is not None:
+            return self._step_chunk(self._chunk)
         return self._step_line() if self._message is None else self._step_message(self._message)
 
     def _step_line(self) -> bool:
@@ -121,10 +136,7 @@ class MendedESMTP(ESMTP):
 
     def _step_message(self, message: MailData) -> bool:
         received = self._lines.take_rest()
-        self._since_reset += len(received)
-        if self._since_reset >= STRIDE:
-            self._since_reset = 0
-            self.resetTimeout()
+        self._moved(len(received))
         self.message_came(message.feed(received))
         if message.rest is None:
             return False
@@ -132,6 +144,27 @@ class MendedESMTP(ESMTP):
         self._lines.feed(message.rest)
         self._run(self.message_ended(bare_newline=message.bare_newline))
         return True
+
+    def _step_chunk(self, size: int) -> bool:
+        received = self._lines.take(size)
+        self._moved(len(received))
+        self.chunk_came(received)
+        if len(received) < size:
+            self._chunk = size - len(received)
+            return False
+        self._chunk = None
+        self._run(self.chunk_ended())
+        return True
+
+    def _moved(self, size: int) -> None:
+        self._since_reset += size
+        if self._since_reset >= STRIDE:
+            self._since_reset = 0
+            self.progressed()
+
+    def progressed(self) -> None:
+        """As much of a message has come as has to come within the time limit."""
+        self.resetTimeout()
 
     # Order.
 

@@ -5,7 +5,7 @@
        had its time
     3  the customers that the mail names, and that have no
        delivery of it
-    4  the note says that deliveries are being made           a crash after this: step 5 finds what it made
+    4  note and `unclaimed` say that deliveries are made      a crash after this: step 5 finds what it made
     5  each delivery is accepted, its outcome `held` with it   so nobody ever sees it without
     6  it is told                                              a crash before this: told by the next start
     7  the note says which, or why there is none; the mark
@@ -30,12 +30,19 @@ from dorimportd.config.settings import Customer, Settings
 from dorimportd.errors import Refused, UnknownAddress
 from dorimportd.events import DeliveryAccepted, Event, MailNotRecovered, MailRecovered
 from dorimportd.receive.smtp.commands import Path
-from dorimportd.receive.smtp.copies import deliveries_of, uploads_of, was_recovered
+from dorimportd.receive.smtp.copies import (
+    claims_of,
+    deliveries_of,
+    not_claimed,
+    uploads_of,
+    was_recovered,
+)
 from dorimportd.receive.smtp.envelope import Kept, recipient
 from dorimportd.receive.smtp.mime import HEADER_LIMIT, HEADERS_LIMIT, header_values
 from dorimportd.receive.smtp.parameters import header_text
 from dorimportd.spool.durable import sync_file
 from dorimportd.spool.mail import KeptMail, MailNote, copies_in, deciding, folder_of, marked, unmark
+from dorimportd.spool.mail_claims import write_claims
 from dorimportd.spool.outcomes import Past
 from dorimportd.spool.room import because
 from dorimportd.spool.spool import Spool
@@ -106,23 +113,27 @@ class Recovery:
         if not named and not served:
             return not_recovered(digest, mail, NOBODY)
         try:
-            made += self._make(mail, [each for each in named if each.name not in served])
+            missing = [each for each in named if each.name not in served]
+            made += self._make(mail, missing, not_claimed(made, copies))
         except Refused as refusal:
             return not_recovered(digest, mail, str(refusal))
         new = [each for each in made if each.sequence not in mail.note.recovered]
         if not new:
             return Judged(digest)
+        write_claims(mail.path.parent, claims_of(not_claimed(made, copies)))
         events = tuple(event for each in new for event in told_of(mail, each))
         return Judged(digest, events, mail, settled(mail.note, made))
 
-    def _make(self, mail: KeptMail, customers: Sequence[Customer]) -> list[Delivery]:
-        """A held delivery for each of *customers*.  Raises NotAccepted."""
+    def _make(
+        self, mail: KeptMail, customers: Sequence[Customer], unclaimed: Sequence[Delivery]
+    ) -> list[Delivery]:
+        """A held delivery for each of *customers*, beside those *unclaimed*.  Raises NotAccepted."""
         made: list[Delivery] = []
         names = [each.name for each in customers]
         if not names:
             return made
         with uploads_of(self._spool, mail, names, recovered=True) as uploads:
-            self._begin(mail)
+            self._begin(mail, unclaimed)
             for customer in customers:
                 try:
                     sync_file(uploads[0].folder / "upload")
@@ -139,7 +150,7 @@ class Recovery:
                 del uploads[0]
         return made
 
-    def _begin(self, mail: KeptMail) -> None:
+    def _begin(self, mail: KeptMail, unclaimed: Sequence[Delivery]) -> None:
         """Say from where on the deliveries are to be looked for, should this process end now."""
         try:
             last = self._spool.sequence.last()
@@ -147,6 +158,7 @@ class Recovery:
             raise because(error) from error
         after = last if mail.note.after is None else min(last, mail.note.after)
         mail.settle(replace(mail.note, after=after))
+        write_claims(mail.path.parent, claims_of(unclaimed, last))
 
     def _reason(self, mail: KeptMail, customer: Customer) -> str:
         sender, address = mail.note.reverse_path, f"{customer.mail_address}@{self._settings().mail_domain}"

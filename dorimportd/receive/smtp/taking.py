@@ -17,19 +17,29 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from dorimportd.errors import NotAccepted
-from dorimportd.receive.smtp.copies import is_file_of, unclaimed, uploads_of
+from dorimportd.receive.smtp.copies import claim, is_file_of, unclaimed, uploads_of
 from dorimportd.receive.smtp.envelope import MailEnvelope
 from dorimportd.receive.smtp.mime import HEADERS_LIMIT, message_id
-from dorimportd.spool.mail import KeptMail, MailNote, MailUpload, deciding, mark
+from dorimportd.spool.mail import (
+    KeptMail,
+    MailNote,
+    MailUpload,
+    came_to_archive,
+    deciding,
+    mark,
+    some_copies_in,
+)
 from dorimportd.spool.room import because
 from dorimportd.spool.spool import Spool
 from dorimportd.words import Delivery, iso
 
 NOT_HERE: Final = "not here yet"
+LOOKED_AT: Final = 20  # copies of a message: a sender may have sent it any number of times
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +104,8 @@ class MailDesk:
         try:
             if note != mail.note:
                 mail.settle(note)
+            if made.confirmed:
+                claim(mail, made.confirmed)
             if envelope.copied and refusal is None:
                 mark(self._spool.layout, note.message_id)
         except NotAccepted as failing:
@@ -146,18 +158,21 @@ class MailDesk:
     def _copy_of(self, mail: KeptMail) -> str | None:
         """The deliveries of the message, when this or another copy of it came to the archive address.
 
-        Whichever copy comes second finds the other.
+        Whichever copy comes second finds the other, unless there are very many.
         """
         if not (mail.note.archive or mail.note.deliveries):
             return None
         try:
-            copies = [each.note for each in self._spool.mails(mail.note.message_id)]
+            if not came_to_archive(mail.path.parent):
+                return None
+            copies = [mail.note, *(each.note for each in islice(some_copies_in(mail.path.parent), LOOKED_AT))]
         except NotAccepted as failing:
             return f"unknown: {failing}" if mail.note.archive else None
-        if not any(each.archive for each in copies):
-            return None
         sequences = sorted({one for each in copies for one in (*each.deliveries, *each.recovered)})
-        return ", ".join(map(str, sequences)) or NOT_HERE
+        numbers = ", ".join(map(str, sequences))
+        if len(copies) > LOOKED_AT:
+            return f"{numbers or 'unknown'} (the message came at least {LOOKED_AT} times)"
+        return numbers or NOT_HERE
 
 
 def read_message_id(path: Path, mail_domain: str) -> str:

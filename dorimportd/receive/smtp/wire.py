@@ -1,4 +1,4 @@
-"""The bytes of an SMTP session: command lines, and the message after DATA.
+"""The bytes of an SMTP session: command lines, the message after DATA, the chunks after BDAT.
 
 However a stream is cut into pieces, the same lines and the same message come out.  No socket, no clock,
 no opinion about what a line means.
@@ -57,6 +57,12 @@ class CommandLines:
             raise BadLine("There is a control character in the line.")
         return line[:-2]
 
+    def take(self, most: int) -> bytes:
+        """What was fed and not taken, up to *most* bytes of it."""
+        taken = bytes(self._held[:most])
+        del self._held[:most]
+        return taken
+
     def take_rest(self) -> bytes:
         """All that was fed and not taken."""
         rest = bytes(self._held)
@@ -103,6 +109,23 @@ class MailData:
         clean = message.replace(b"\r\n.", b"\r\n")[self._skip :]
         self._skip = max(0, self._skip - len(message))
         return clean
+
+
+class Newlines:
+    """Whether all line ends are CR LF in a message that comes in pieces of a known size."""
+
+    def __init__(self) -> None:
+        self._bare = False
+        self._held = b""  # a CR whose LF may be in the next piece
+
+    def see(self, content: bytes) -> None:
+        data = self._held + content
+        self._held = b"\r" if data.endswith(b"\r") else b""
+        self._bare = self._bare or has_bare_newline(data.removesuffix(b"\r"))
+
+    def have_bare(self) -> bool:
+        """At the end of the message: whether a CR or LF was on its own."""
+        return self._bare or bool(self._held)
 
 
 def overlap(data: bytes, end: bytes) -> int:

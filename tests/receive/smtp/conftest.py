@@ -19,6 +19,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from dorimportd.config.read import read_settings
+from dorimportd.config.secrets import hash_password
 from dorimportd.events import Event
 from dorimportd.receive.house import House
 from dorimportd.receive.limits import SessionLimits, Sessions
@@ -40,9 +41,11 @@ sessions_per_address = 2
 idle_seconds = 300
 """
 
+PASSWORD = "secret of the till"
 CUSTOMERS = {
     "acme": 'mail_address = "acme"',
-    "bolt": 'mail_address = "Bolt.Sales"\nallowed_senders = ["*@bolt.example"]',
+    "bolt": 'mail_address = "Bolt.Sales"\nallowed_senders = ["*@bolt.example"]\n'
+    f'password = "{hash_password(PASSWORD)}"',
     "core": 'mail_address = "core"\nallowed_networks = ["192.0.2.0/24"]',
     "gone": 'mail_address = "gone"\nenabled = false',
     "mute": "",  # has no mail address
@@ -188,7 +191,11 @@ class Door:
     def _house(self) -> House:
         return House(
             doorkeeper=Doorkeeper(
-                lambda: self.settings, spool=self.spool, workers=self.workers, logins=self.workers, tell=print
+                lambda: self.settings,
+                spool=self.spool,
+                workers=self.workers,
+                logins=self.workers,
+                tell=self.events.append,
             ),
             sessions=self.sessions,
             settings=lambda: self.settings,

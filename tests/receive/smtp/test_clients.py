@@ -154,6 +154,60 @@ def test_swaks_sends_a_file(running: Running, tmp_path: Path):
     assert running.delivered()[1] == SALES
 
 
+@pytest.mark.parametrize("mechanism", ["plain", "login"])
+def test_smtplib_logs_in_and_sends_a_file(mechanism: str, running: Running):
+    with smtplib.SMTP("127.0.0.1", running.port, timeout=30) as client:
+        client.ehlo("till")
+        assert not client.has_extn("auth")
+        client.starttls(context=unchecked())
+        client.ehlo("till")
+        client.user, client.password = "bolt", "secret of the till"
+        assert client.auth(mechanism, getattr(client, f"auth_{mechanism}"))[0] == 235
+        mail = sales_mail()
+        assert client.send_message(mail, to_addrs=["bolt.sales@in.till.example"]) == {}
+    running.event("LoginAccepted")
+    sentence, content = running.delivered()
+    assert "'Umsätze.csv' from bolt by smtp" in sentence
+    assert content == SALES
+
+
+def test_smtplib_is_told_that_its_password_is_wrong(running: Running):
+    with smtplib.SMTP("127.0.0.1", running.port, timeout=30) as client:
+        client.starttls(context=unchecked())
+        with pytest.raises(smtplib.SMTPAuthenticationError) as raised:
+            client.login("bolt", "guess")
+        assert raised.value.smtp_code == 535
+    for _ in range(2):  # it tries both ways
+        running.event("LoginRefused")
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
+def test_curl_logs_in_and_sends_a_file(mechanism: str, running: Running, tmp_path: Path):
+    (tmp_path / "sales.csv").write_bytes(SALES)
+    server = [f"smtp://127.0.0.1:{running.port}", "--ssl-reqd", "-k", "--max-time", "30"]
+    login = ["--user", "bolt:secret of the till", "--login-options", f"AUTH={mechanism}"]
+    path = ["--mail-from", "till@shop.example", "--mail-rcpt", "bolt.sales@in.till.example"]
+    form = ["-F", "=Sales;type=text/plain", "-F", f"file=@{tmp_path}/sales.csv;type=text/csv;encoder=base64"]
+    subprocess.run([needed("curl"), "-sS", *server, *login, *path, *form], check=True, timeout=60)
+    running.event("LoginAccepted")
+    assert running.delivered()[1] == SALES
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
+def test_swaks_logs_in_and_sends_a_file(mechanism: str, running: Running, tmp_path: Path):
+    (tmp_path / "sales.csv").write_bytes(SALES)
+    command = [needed("swaks"), "--server", f"127.0.0.1:{running.port}", "--from", "till@shop.example"]
+    command += ["--to", "bolt.sales@in.till.example", "--tls", "--helo", "till", "--auth", mechanism]
+    command += ["--auth-user", "bolt", "--auth-password", "secret of the till"]
+    command += ["--attach-type", "text/csv", "--attach", f"@{tmp_path}/sales.csv"]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    if "TLS not available" in ran.stderr:
+        pytest.skip("swaks has no TLS: libnet-ssleay-perl is not installed")
+    assert "250 2.0.0 Accepted as delivery " in ran.stdout
+    running.event("LoginAccepted")
+    assert running.delivered()[1] == SALES
+
+
 def test_a_file_larger_than_all_buffers_arrives_whole(running: Running):
     content = b"".join(b"%d,%d.50\n" % (number, number) for number in range(500_000))
     mail = sales_mail()
@@ -161,6 +215,28 @@ def test_a_file_larger_than_all_buffers_arrives_whole(running: Running):
     mail.add_attachment(content, maintype="text", subtype="csv", filename="large.csv", cte="base64")
     with smtplib.SMTP("127.0.0.1", running.port, timeout=30) as client:
         client.send_message(mail)
+    assert running.delivered()[1] == content
+
+
+def test_a_file_in_pipelined_chunks_over_tls_arrives_whole(running: Running):
+    content = b"".join(b"%d,%d.50\n" % (number, number) for number in range(100_000))
+    mail = sales_mail()
+    mail.clear_content()
+    mail.add_attachment(content, maintype="text", subtype="csv", filename="large.csv", cte="base64")
+    message = mail.as_bytes(policy=SMTP)
+    chunks = [message[at : at + 70_000] for at in range(0, len(message), 70_000)]
+    with smtplib.SMTP("127.0.0.1", running.port, timeout=30) as client:
+        client.starttls(context=unchecked())
+        client.ehlo("till")
+        assert client.has_extn("chunking")
+        assert client.mail("till@shop.example")[0] == client.rcpt("acme@in.till.example")[0] == 250
+        for number, chunk in enumerate(chunks, 1):
+            last = b" LAST" if number == len(chunks) else b""
+            client.send(b"BDAT %d%b\r\n%b" % (len(chunk), last, chunk))
+        answers = [client.getreply() for _ in chunks]
+        assert client.noop() == (250, b"2.0.0 OK")
+    assert [each[0] for each in answers] == [250] * len(chunks)
+    assert answers[-1][1].startswith(b"2.0.0 Accepted as delivery ")
     assert running.delivered()[1] == content
 
 

@@ -48,13 +48,11 @@ def test_what_comes_out_of_turn_is_told_what_comes_first():
         (503, "5.5.1", "Send RCPT next."),
         (503, "5.5.1", "Send MAIL first."),
         (503, "5.5.1", "Send RCPT next."),
-        (503, "5.5.1", "Send RCPT, DATA or RSET next."),
+        (503, "5.5.1", "Send RCPT, DATA, BDAT or RSET next."),
     ]
 
 
-@pytest.mark.parametrize(
-    "line", [b"", b"GET / HTTP/1.1", b"AUTH", b"AUTH PLAIN AGEAYg==", b"\xff\xfe", b"do_MAIL"]
-)
+@pytest.mark.parametrize("line", [b"", b"GET / HTTP/1.1", b"\xff\xfe", b"do_MAIL"])
 def test_what_is_no_command_is_told_so(line: bytes):
     assert breach(read_command, line, Stage.GREETED)[:2] == (500, "5.5.1")
 

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 from twisted.internet.address import IPv6Address
 
+from dorimportd.config.read import read_settings
 from dorimportd.errors import NoSpace, SpoolFailing
 from dorimportd.events import DeliveryAccepted, Fault, MailArchived, MailRefused, SessionRefused
 from dorimportd.receive.uploads import WAITING_LIMIT
 from dorimportd.spool.mail import MailUpload
+from dorimportd.spool.room import Room
 from dorimportd.words import Channel
 
 Mail = Callable[..., bytes]
@@ -111,6 +115,26 @@ def test_a_mail_that_says_it_is_too_large_is_refused_at_once(door: Any):
         == "552 5.3.4 The file is larger than this server takes.\n"
     )
     assert client.send("MAIL FROM:<a@b> SIZE=100000\n") == "250 2.1.0 Sender accepted.\n"
+
+
+def test_a_mail_that_says_it_is_larger_than_what_is_free_is_refused_at_once(
+    door: Any, config: Path, monkeypatch: pytest.MonkeyPatch
+):
+    class Disk(NamedTuple):
+        f_bavail: int = 150
+        f_frsize: int = 1000
+        f_files: int = 0
+
+    monkeypatch.setattr(os, "statvfs", lambda folder: Disk())
+    door.spool.room = Room(largest=1 << 30, free_floor=100_000)
+    client = door.greeted()
+    answer = "452 4.3.1 There is no space left for new files. Please send it again later.\n"
+    assert client.send("MAIL FROM:<a@b> SIZE=50001\nRCPT TO:<acme@in.till.example>\n") == (
+        f"{answer}503 5.5.1 Send MAIL first.\n"
+    )
+    (event,) = door.events
+    assert (event.sender, event.kept) == ("a@b", "nowhere")
+    assert client.send("MAIL FROM:<a@b> SIZE=50000\n") == "250 2.1.0 Sender accepted.\n"
 
 
 def test_a_mail_that_grows_too_large_is_swallowed_to_its_end_and_leaves_nothing(door: Any):
@@ -236,14 +260,57 @@ def test_a_disk_that_refuses_does_not_hold_the_sender_for_ever(
     assert client.read()[:10] == "452 4.3.1 "
 
 
-def test_a_client_that_says_nothing_is_sent_away(door: Any):
+WAITED = "421 4.4.2 mx.till.example has waited too long and closes the connection.\n"
+
+
+@pytest.mark.parametrize("said", [b"", b"NO", b"NOOP\r\n", b"RSET\r\nMAIL FROM:<a@b>\r\n"])
+def test_a_client_that_begins_no_message_is_sent_away_whatever_it_says(door: Any, said: bytes):
     client = door.greeted()
+    for _ in range(5):
+        door.clock.advance(59)
+        client.send(said)
+    assert not client.wire.disconnecting
+    door.clock.advance(5)
+    assert (client.read(), client.wire.disconnecting) == (WAITED, True)
+
+
+def test_there_is_as_much_time_for_the_next_mail(door: Any, mail: Mail):
+    client = door.greeted()
+    for number in (1, 2, 3):
+        door.clock.advance(299)
+        client.send("MAIL FROM:<a@b>\nRCPT TO:<acme@in.till.example>\nDATA\n")
+        door.clock.advance(299)
+        assert client.send(mail() + END) == f"250 2.0.0 Accepted as delivery {number}\n"
     door.clock.advance(299)
+    client.send("NOOP\n")
+    assert not client.wire.disconnecting
+    door.clock.advance(1)
+    assert (client.read(), client.wire.disconnecting) == (WAITED, True)
+
+
+def test_time_that_was_ours_is_not_the_clients(slow_door: Any, mail: Mail):
+    client = slow_door.begun()
+    slow_door.clock.advance(299)
+    slow_door.workers.work()
+    client.send(mail() + END)
+    for _ in range(3):
+        slow_door.clock.advance(299)
+    slow_door.workers.work()
+    assert client.read().endswith(ACCEPTED)
+    slow_door.clock.advance(299)
     assert client.send("NOOP\n") == "250 2.0.0 OK\n"
-    door.clock.advance(299)
-    client.send(b"NO")
-    door.clock.advance(2)
-    assert client.read() == "421 4.4.2 mx.till.example has waited too long and closes the connection.\n"
+
+
+def test_a_session_has_so_many_mails(door: Any, mail: Mail, config: Path):
+    config.write_text(f"{config.read_text()}mails_per_session = 2\n")
+    door.settings = read_settings(config)
+    client = door.greeted()
+    lines = "MAIL FROM:<a@b>\nRCPT TO:<acme@in.till.example>\n"
+    client.send(lines + "DATA\n")
+    assert client.send(mail() + END) == ACCEPTED
+    client.send(lines + "RSET\n")
+    client.send(lines + "BDAT 3\nx\nRSET\n")
+    assert client.send(lines) == "421 4.7.0 2 mails came in this session; connect again for more.\n"
     assert client.wire.disconnecting
 
 
