@@ -53,7 +53,10 @@ class Answers:
             version=dorimportd.__version__,
             pid=os.getpid(),
             started_at=self.started_at,
-            listeners=[(each.channel, each.address, each.port) for each in self.listeners.listeners()],
+            listeners=[
+                (each.door.channel, each.address, each.port, each.door.tls)
+                for each in self.listeners.listeners()
+            ],
             hostname=settings.hostname,
             mail_domain=settings.mail_domain,
             host_keys=fingerprints(self.host_keys),

@@ -18,7 +18,7 @@ from dorimportd.daemon.console import Console
 from dorimportd.daemon.delay import DelayService
 from dorimportd.daemon.housekeeping import Housekeeping
 from dorimportd.daemon.importing import ImportService
-from dorimportd.daemon.listening import Listeners
+from dorimportd.daemon.listening import Door, Listeners
 from dorimportd.daemon.recovering import MailRecovery
 from dorimportd.daemon.reload import CurrentSettings, Reload, addresses
 from dorimportd.daemon.supervise import Supervisor
@@ -38,14 +38,14 @@ from dorimportd.pipeline.history import History
 from dorimportd.pipeline.importer import Importer, Plan
 from dorimportd.pipeline.planning import plan_for
 from dorimportd.pipeline.turns import Turns
-from dorimportd.receive.ftp.control import ftp_factory
+from dorimportd.receive.ftp.control import FtpFactory, ftp_factory
 from dorimportd.receive.house import House
 from dorimportd.receive.limits import SessionLimits, Sessions
 from dorimportd.receive.portal import Doorkeeper
 from dorimportd.receive.sftp.host_keys import load_or_make as load_or_make_host_keys
 from dorimportd.receive.sftp.ssh import sftp_factory
 from dorimportd.receive.smtp.recovery import Recovery
-from dorimportd.receive.smtp.session import smtp_factory
+from dorimportd.receive.smtp.session import MailFactory, smtp_factory
 from dorimportd.receive.tls import TlsContexts
 from dorimportd.receive.tls import load_or_make as load_or_make_tls
 from dorimportd.receive.workers import Workers
@@ -53,7 +53,7 @@ from dorimportd.spool.room import Room
 from dorimportd.spool.spool import Spool
 from dorimportd.store.sales import SalesRow
 from dorimportd.store.store import Store, open_store
-from dorimportd.words import Channel, Envelope
+from dorimportd.words import Channel, Envelope, TlsStart
 
 SPOOL_THREADS: Final = 8
 LOGIN_THREADS: Final = 2  # each takes 19 MiB while it hashes
@@ -153,7 +153,7 @@ class Appliance:
         ):
             service.setServiceParent(self._services)
 
-    def _factories(self) -> Mapping[Channel, IProtocolFactory]:
+    def _factories(self) -> Mapping[Door, IProtocolFactory]:
         doorkeeper = Doorkeeper(
             self.current,
             spool=self.spool,
@@ -172,9 +172,15 @@ class Appliance:
             tell=self.tell,
         )
         contexts = self._contexts(self.current())
-        self._ftp, self._smtp = ftp_factory(house, contexts), smtp_factory(house, contexts)
         self._sftp = sftp_factory(house, self._host_keys)
-        return {Channel.SFTP: self._sftp, Channel.FTP: self._ftp, Channel.SMTP: self._smtp}
+        self._with_tls: dict[Door, FtpFactory | MailFactory] = {
+            Door(Channel.FTP, TlsStart.OPTIONAL): ftp_factory(house, contexts),
+            Door(Channel.FTP, TlsStart.EXPLICIT): ftp_factory(house, contexts, TlsStart.EXPLICIT),
+            Door(Channel.FTP, TlsStart.IMPLICIT): ftp_factory(house, contexts, TlsStart.IMPLICIT),
+            Door(Channel.SMTP, TlsStart.OPTIONAL): smtp_factory(house, contexts),
+            Door(Channel.SMTP, TlsStart.IMPLICIT): smtp_factory(house, contexts, TlsStart.IMPLICIT),
+        }
+        return {Door(Channel.SFTP): self._sftp, **self._with_tls}
 
     # Life.
 
@@ -272,7 +278,8 @@ class Appliance:
         return load_or_make_tls(settings, settings.state_directory / "keys", self.tell)
 
     def _apply(self, settings: Settings, contexts: TlsContexts) -> None:
-        self._ftp.tls = self._smtp.tls = contexts
+        for factory in self._with_tls.values():
+            factory.tls = contexts
         self.spool.room = room_of(settings)
         self._turns.workers = settings.limits.import_workers
         self._pools["import"].resize(import_threads(settings))

@@ -13,13 +13,13 @@ from twisted.internet.defer import DeferredLock
 
 from dorimportd.config.read import read_settings
 from dorimportd.config.settings import BadConfig, Settings
-from dorimportd.daemon.listening import Address, CannotListen, Listeners
+from dorimportd.daemon.listening import Address, CannotListen, Door, Listeners
 from dorimportd.daemon.supervise import Supervisor
 from dorimportd.errors import CertificateUnusable
 from dorimportd.events import ReloadRefused, RestartNeeded, SettingsReloaded, SettingsWarning, Tell
 from dorimportd.receive.tls import TlsContexts
 from dorimportd.receive.workers import Workers
-from dorimportd.words import Channel
+from dorimportd.words import Channel, TlsStart
 
 
 class CurrentSettings:
@@ -37,12 +37,16 @@ class CurrentSettings:
 
 def addresses(settings: Settings) -> list[Address]:
     """Where *settings* want the daemon to listen."""
+    sftp, ftp, smtp = settings.sftp, settings.ftp, settings.smtp
     listen = {
-        Channel.SFTP: settings.sftp.listen,
-        Channel.FTP: settings.ftp.listen,
-        Channel.SMTP: settings.smtp.listen,
+        Door(Channel.SFTP): sftp.listen,
+        Door(Channel.FTP, TlsStart.OPTIONAL): ftp.listen,
+        Door(Channel.FTP, TlsStart.EXPLICIT): ftp.listen_explicit_tls,
+        Door(Channel.FTP, TlsStart.IMPLICIT): ftp.listen_implicit_tls,
+        Door(Channel.SMTP, TlsStart.OPTIONAL): smtp.listen,
+        Door(Channel.SMTP, TlsStart.IMPLICIT): smtp.listen_implicit_tls,
     }
-    return [Address(channel, endpoint) for channel, endpoints in listen.items() for endpoint in endpoints]
+    return [Address(door, endpoint) for door, endpoints in listen.items() for endpoint in endpoints]
 
 
 class Reload:

@@ -22,6 +22,7 @@ from dorimportd.receive.ftp.data import DataConnection, DataConnections, End, Pa
 from dorimportd.receive.ftp.wire import Declined, check_target, read_command, read_port
 from dorimportd.receive.limits import SessionLimits, Sessions
 from dorimportd.spool.names import decode_name
+from dorimportd.words import TlsStart
 
 
 class Written:
@@ -181,7 +182,7 @@ def test_the_control_connection_was_deaf_during_a_command(stock):
     stock.dataReceived(b"STOR a.csv\r\nABOR\r\n")
     assert (said(stock), stock.transport.producerState) == ([b"125"], "paused")
 
-    control = ControlConnection(busy_house(stock.clock), None)
+    control = ControlConnection(busy_house(stock.clock), None, TlsStart.OPTIONAL)
     control.makeConnection(Wire())
     control.dataReceived(b"USER acme\r\nPASS secret\r\nNOOP\r\n")
     assert control.transport.value().splitlines()[-1] == b"331 Please send the password."

@@ -35,7 +35,7 @@ from dorimportd.receive.smtp.mended import Hold, MendedESMTP
 from dorimportd.receive.smtp.taking import MailDesk, Taken
 from dorimportd.receive.tls import TlsContexts
 from dorimportd.receive.uploads import WAITING_LIMIT
-from dorimportd.words import Channel
+from dorimportd.words import Channel, TlsStart
 
 ERRORS_LIMIT: Final = 20  # commands that were refused since the last mail that was taken
 REPLY_WIDTH: Final = (
@@ -50,9 +50,10 @@ BARE_NEWLINE: Final = (
 class MailSession(MendedESMTP):
     """A client and what it has said so far."""
 
-    def __init__(self, house: House, tls: TlsContexts | None) -> None:
+    def __init__(self, house: House, tls: TlsContexts | None, start: TlsStart) -> None:
         super().__init__(house.clock, tls.control if tls else None)
         self._house = house
+        self._start = start
         self._settings = house.settings()  # a session keeps those it began with
         self._counted = False
         self._greeted = False
@@ -66,6 +67,8 @@ class MailSession(MendedESMTP):
     def connectionMade(self) -> None:
         # A listener for both kinds of IP says ::ffff:192.0.2.1 where the others say 192.0.2.1.
         self._peer = self.transport.getPeer().host.removeprefix("::ffff:")
+        if self._start is TlsStart.IMPLICIT:
+            self.begin_tls()
         self.host = self._settings.hostname
         self.timeout = self._settings.limits.idle_seconds
         try:
@@ -280,14 +283,15 @@ class MailFactory(ServerFactory):
 
     noisy = False
 
-    def __init__(self, house: House, tls: TlsContexts | None) -> None:
+    def __init__(self, house: House, tls: TlsContexts | None, start: TlsStart) -> None:
         self.house = house
         self.tls = tls
+        self._start = start
 
     def buildProtocol(self, addr: IAddress | None) -> MailSession:
-        return MailSession(self.house, self.tls)
+        return MailSession(self.house, self.tls, self._start)
 
 
-def smtp_factory(house: House, tls: TlsContexts | None) -> MailFactory:
+def smtp_factory(house: House, tls: TlsContexts | None, start: TlsStart = TlsStart.OPTIONAL) -> MailFactory:
     """The SMTP door; without *tls* it does not offer STARTTLS."""
-    return MailFactory(house, tls)
+    return MailFactory(house, tls, start)
