@@ -46,6 +46,13 @@ class Sftp(Table):
     )
 
 
+class ClientsAddress(Table):
+    """What clients of one network are told."""
+
+    clients: NetworkOrAddress = Field(description="where they come from")
+    address: PublicAddress = Field(description="the IPv4 address at which they reach us")
+
+
 class Ftp(Table):
     """The FTP and FTPS door."""
 
@@ -63,6 +70,10 @@ class Ftp(Table):
     )
     public_address: PublicAddress | None = Field(
         default=None, description="the IPv4 address that clients are told, when they reach us through NAT"
+    )
+    public_addresses: ListOf[ClientsAddress] = Field(
+        default=(),
+        description="for clients of single networks, in place of public_address; the first that fits",
     )
 
 

@@ -328,9 +328,9 @@ class Scene:
         )
         self.connect()
 
-    def connect(self) -> None:
-        """A new control connection; `wire` is its other end."""
-        self.wire = Wire()
+    def connect(self, peer: str = "192.0.2.7") -> None:
+        """A new control connection from *peer*; `wire` is its other end."""
+        self.wire = Wire(peer)
         self.control = ftp_factory(self.house, None).buildProtocol(self.wire.getPeer())
         self.control.makeConnection(self.wire)
 
