@@ -99,6 +99,14 @@ class HostKeyMade(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class HostKeysChanged(Event):
+    line = "new SFTP sessions see other host keys now, of which clients warn: {fingerprints}"
+    level = Level.WARNING
+
+    fingerprints: str
+
+
+@dataclass(frozen=True, slots=True)
 class CertificateMade(Event):
     line = "made a self-signed certificate for {hostname!r}: {path}"
 

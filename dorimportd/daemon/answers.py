@@ -37,7 +37,7 @@ class Answers:
     listeners: Listeners
     sessions: Sessions
     delay: DelayService
-    host_keys: Sequence[Key]
+    host_keys: Callable[[], Sequence[Key]]
     workers: Workers
     reload_all: Callable[[], Awaitable[list[str]]]
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -59,7 +59,7 @@ class Answers:
             ],
             hostname=settings.hostname,
             mail_domain=settings.mail_domain,
-            host_keys=fingerprints(self.host_keys),
+            host_keys=fingerprints(self.host_keys()),
             database=database_shape(self.importing.store_status, url_shown(settings.database_url)),
             spool=str(self.spool),
             free_bytes=await self.workers.run(free_bytes, self.spool),
