@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from enum import IntEnum
 from typing import ClassVar
 
-from dorimportd.words import Channel, Delivery, Outcome
+from dorimportd.words import Channel, Delivery, Outcome, TlsStart
 
 
 class Level(IntEnum):
@@ -73,11 +73,12 @@ class DaemonStopping(Event):
 
 @dataclass(frozen=True, slots=True)
 class ListenerOpened(Event):
-    line = "{channel} listens on {address} port {port}"
+    line = "{channel} listens on {address} port {port}{tls.note}"
 
     channel: Channel
     address: str
     port: int
+    tls: TlsStart
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,14 @@ class HostKeyMade(Event):
 
     type: str
     fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class HostKeysChanged(Event):
+    line = "new SFTP sessions see other host keys now, of which clients warn: {fingerprints}"
+    level = Level.WARNING
+
+    fingerprints: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,22 @@ class Channel(StrEnum):
     LOCAL = "local"  # imported from the command line
 
 
+class TlsStart(StrEnum):
+    """How TLS comes to the sessions of a listener."""
+
+    NEVER = "never"  # SFTP has encryption of its own
+    OPTIONAL = "optional"  # by AUTH TLS or STARTTLS, when the client asks for it
+    EXPLICIT = "explicit"  # by AUTH TLS, before the login
+    IMPLICIT = "implicit"  # from the first byte
+
+    @property
+    def note(self) -> str:
+        """What stands behind the port of such a listener."""
+        return {TlsStart.EXPLICIT: ", TLS required", TlsStart.IMPLICIT: ", TLS from the first byte"}.get(
+            self, ""
+        )
+
+
 class State(StrEnum):
     """What became of a delivery so far."""
 

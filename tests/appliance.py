@@ -149,8 +149,12 @@ class Appliance:
         """What it printed with --json."""
         return json.loads(self.run_ctl(*words, "--json", status=status))
 
-    def port(self, channel: str) -> int:
-        (found,) = [each["port"] for each in self.ctl("status")["listeners"] if each["channel"] == channel]
+    def port(self, channel: str, tls: str = "") -> int:
+        """Of that channel's listener; where it has several, of the one with that kind of TLS."""
+        listeners = self.ctl("status")["listeners"]
+        (found, *_) = [
+            each["port"] for each in listeners if each["channel"] == channel and tls in ("", each["tls"])
+        ]
         return int(found)
 
     def deliveries(self) -> list[dict[str, Any]]:

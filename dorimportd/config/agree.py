@@ -8,9 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from dorimportd.toml import Document, KeyPath, Mistake, dotted, nearest, shown
+
+LISTEN: Final = (
+    ("sftp", "listen"),
+    ("ftp", "listen"),
+    ("ftp", "listen_explicit_tls"),
+    ("ftp", "listen_implicit_tls"),
+    ("smtp", "listen"),
+    ("smtp", "listen_implicit_tls"),
+)
 
 
 class Claim(NamedTuple):
@@ -78,8 +87,8 @@ def mail_addresses(main: Document | None, customers: Iterable[Document]) -> Iter
 
 def endpoints(main: Document) -> Iterator[Claim]:
     """The endpoints of all channels, but those on port 0: each of them gets another port."""
-    for channel in ("sftp", "ftp", "smtp"):
-        for path in entries(main, (channel, "listen")):
+    for listen in LISTEN:
+        for path in entries(main, listen):
             endpoint = main.get(path)
             if isinstance(endpoint, str) and not re.match(r"tcp6?:0+(:|\Z)", endpoint):
                 yield Claim(main, path, endpoint, endpoint)

@@ -46,17 +46,34 @@ class Sftp(Table):
     )
 
 
+class ClientsAddress(Table):
+    """What clients of one network are told."""
+
+    clients: NetworkOrAddress = Field(description="where they come from")
+    address: PublicAddress = Field(description="the IPv4 address at which they reach us")
+
+
 class Ftp(Table):
     """The FTP and FTPS door."""
 
     listen: ListOf[Endpoint] = Field(
-        default=("tcp:21",), description="endpoints; an empty list switches the channel off"
+        default=("tcp:21",), description="endpoints; TLS is used when the client asks for it, by AUTH TLS"
+    )
+    listen_explicit_tls: ListOf[Endpoint] = Field(
+        default=(), description="endpoints on which AUTH TLS must come before the login"
+    )
+    listen_implicit_tls: ListOf[Endpoint] = Field(
+        default=(), description="endpoints with TLS from the first byte; their usual port is 990"
     )
     passive_ports: Ports | None = Field(
         default=None, description="FIRST-LAST for data connections; without it any free port"
     )
     public_address: PublicAddress | None = Field(
         default=None, description="the IPv4 address that clients are told, when they reach us through NAT"
+    )
+    public_addresses: ListOf[ClientsAddress] = Field(
+        default=(),
+        description="for clients of single networks, in place of public_address; the first that fits",
     )
 
 
@@ -65,6 +82,9 @@ class Smtp(Table):
 
     listen: ListOf[Endpoint] = Field(
         default=("tcp:25",), description="endpoints; an empty list switches the channel off"
+    )
+    listen_implicit_tls: ListOf[Endpoint] = Field(
+        default=(), description="endpoints with TLS from the first byte; their usual port is 465"
     )
     mail_domain: Host | None = Field(
         default=None,
@@ -186,6 +206,9 @@ class CustomerFile(Table):
     )
     allowed_networks: ListOf[NetworkOrAddress] = Field(
         default=(), description="from which this customer may come on any channel; an empty list allows all"
+    )
+    require_tls: bool = Field(
+        default=False, description="whether this customer's password and files come by FTP under TLS only"
     )
     format: str | None = Field(default=None, description="the format of files that no [[formats]] fits")
     formats: ListOf[FormatChoice] = Field(default=(), description="tried in this order; the first that fits")

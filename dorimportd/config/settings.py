@@ -57,6 +57,7 @@ class Customer:
     mail_address: str | None  # the part before the @
     allowed_senders: tuple[str, ...]  # with * for any characters; empty: all
     allowed_networks: tuple[Network, ...]  # empty: all
+    require_tls: bool  # on FTP; the other channels have their own ways
     format_rules: tuple[FormatRule, ...]  # the first that fits decides
 
     def format_for(self, file_name: str) -> NamedFormat | None:
@@ -112,6 +113,11 @@ class Settings:
 
     def customer(self, name: str) -> Customer | None:
         return self.customers.get(name)
+
+    @property
+    def some_require_tls(self) -> bool:
+        """Whether there is a customer whose password is not taken in the clear."""
+        return any(each.require_tls for each in self.customers.values())
 
     def by_login(self, login: str) -> Customer | None:
         """The customer, enabled or not, who logs in as *login*."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from dorimportd.ctl.desk import PROBLEM, Desk, say, say_json
 from dorimportd.report.tables import table
+from dorimportd.words import TlsStart
 
 
 def add_arguments(words: Any) -> None:
@@ -39,7 +40,7 @@ def status_text(told: dict[str, Any]) -> str:
     counts = ", ".join(f"{number} {state}" for state, number in states.items()) if states else "not known now"
     facts = [
         ("dorimportd", f"{told['version']}, process {told['pid']}, since {told['started_at']}"),
-        *((f"{each['channel']} on", f"{each['address']} port {each['port']}") for each in told["listeners"]),
+        *((f"{each['channel']} on", listener_text(each)) for each in told["listeners"]),
         *(("host key", f"{each['type']} {each['fingerprint']}") for each in told["host_keys"]),
         ("mail domain", told["mail_domain"]),
         ("database", f"{database['url']}: {database_text(database)}"),
@@ -51,6 +52,11 @@ def status_text(told: dict[str, Any]) -> str:
     ]
     lines = "".join(f"{name:<12} {value}\n" for name, value in facts)
     return lines + last_text(told["last_deliveries"])
+
+
+def listener_text(listener: dict[str, Any]) -> str:
+    """Where it listens, and what a client must know of TLS there."""
+    return f"{listener['address']} port {listener['port']}{TlsStart(listener['tls']).note}"
 
 
 def delay_text(delay: dict[str, float]) -> str:

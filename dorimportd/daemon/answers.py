@@ -37,7 +37,7 @@ class Answers:
     listeners: Listeners
     sessions: Sessions
     delay: DelayService
-    host_keys: Sequence[Key]
+    host_keys: Callable[[], Sequence[Key]]
     workers: Workers
     reload_all: Callable[[], Awaitable[list[str]]]
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -53,10 +53,13 @@ class Answers:
             version=dorimportd.__version__,
             pid=os.getpid(),
             started_at=self.started_at,
-            listeners=[(each.channel, each.address, each.port) for each in self.listeners.listeners()],
+            listeners=[
+                (each.door.channel, each.address, each.port, each.door.tls)
+                for each in self.listeners.listeners()
+            ],
             hostname=settings.hostname,
             mail_domain=settings.mail_domain,
-            host_keys=fingerprints(self.host_keys),
+            host_keys=fingerprints(self.host_keys()),
             database=database_shape(self.importing.store_status, url_shown(settings.database_url)),
             spool=str(self.spool),
             free_bytes=await self.workers.run(free_bytes, self.spool),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from twisted.application.service import MultiService
+from twisted.conch.ssh.keys import Key
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IProtocolFactory
 
@@ -18,9 +19,9 @@ from dorimportd.daemon.console import Console
 from dorimportd.daemon.delay import DelayService
 from dorimportd.daemon.housekeeping import Housekeeping
 from dorimportd.daemon.importing import ImportService
-from dorimportd.daemon.listening import Listeners
+from dorimportd.daemon.listening import Door, Listeners
 from dorimportd.daemon.recovering import MailRecovery
-from dorimportd.daemon.reload import CurrentSettings, Reload, addresses
+from dorimportd.daemon.reload import CurrentSettings, Identity, Reload, addresses
 from dorimportd.daemon.supervise import Supervisor
 from dorimportd.daemon.work import ImportWork
 from dorimportd.daemon.workers import ThreadWorkers
@@ -29,6 +30,7 @@ from dorimportd.events import (
     DaemonStarted,
     DeliveryAccepted,
     Event,
+    HostKeysChanged,
     MailConfirmed,
     SettingsWarning,
     SpoolRecovered,
@@ -38,22 +40,22 @@ from dorimportd.pipeline.history import History
 from dorimportd.pipeline.importer import Importer, Plan
 from dorimportd.pipeline.planning import plan_for
 from dorimportd.pipeline.turns import Turns
-from dorimportd.receive.ftp.control import ftp_factory
+from dorimportd.receive.ftp.control import FtpFactory, ftp_factory
 from dorimportd.receive.house import House
 from dorimportd.receive.limits import SessionLimits, Sessions
 from dorimportd.receive.portal import Doorkeeper
+from dorimportd.receive.sftp.host_keys import fingerprints
 from dorimportd.receive.sftp.host_keys import load_or_make as load_or_make_host_keys
 from dorimportd.receive.sftp.ssh import sftp_factory
 from dorimportd.receive.smtp.recovery import Recovery
-from dorimportd.receive.smtp.session import smtp_factory
-from dorimportd.receive.tls import TlsContexts
+from dorimportd.receive.smtp.session import MailFactory, smtp_factory
 from dorimportd.receive.tls import load_or_make as load_or_make_tls
 from dorimportd.receive.workers import Workers
 from dorimportd.spool.room import Room
 from dorimportd.spool.spool import Spool
 from dorimportd.store.sales import SalesRow
 from dorimportd.store.store import Store, open_store
-from dorimportd.words import Channel, Envelope
+from dorimportd.words import Channel, Envelope, TlsStart
 
 SPOOL_THREADS: Final = 8
 LOGIN_THREADS: Final = 2  # each takes 19 MiB while it hashes
@@ -82,7 +84,10 @@ class Appliance:
         # The database first: where it is a newer dorimportd's the spool is not touched.
         self._first_store: Store | None = self._try_store()
         self._found_unfinished = self.spool.recover()
-        self._host_keys = load_or_make_host_keys(settings.state_directory / "keys", tell=tell)
+        self._keys = (
+            settings.state_directory / "keys"
+        )  # of the one in use: another takes effect at the next start
+        self._host_keys: Sequence[Key] = load_or_make_host_keys(self._keys, tell=tell)
         self._pools = {
             "spool": ThreadWorkers(reactor, "spool", SPOOL_THREADS),
             "login": ThreadWorkers(reactor, "login", LOGIN_THREADS),
@@ -110,7 +115,7 @@ class Appliance:
             config,
             self.current,
             self.listeners,
-            prepare=self._contexts,
+            prepare=self._identity,
             apply=self._apply,
             supervisor=self._supervisor,
             workers=spool_workers,
@@ -124,7 +129,7 @@ class Appliance:
             listeners=self.listeners,
             sessions=self.sessions,
             delay=delay,
-            host_keys=self._host_keys,
+            host_keys=lambda: self._host_keys,
             workers=spool_workers,
             reload_all=self.reload,
         )
@@ -153,7 +158,7 @@ class Appliance:
         ):
             service.setServiceParent(self._services)
 
-    def _factories(self) -> Mapping[Channel, IProtocolFactory]:
+    def _factories(self) -> Mapping[Door, IProtocolFactory]:
         doorkeeper = Doorkeeper(
             self.current,
             spool=self.spool,
@@ -171,10 +176,16 @@ class Appliance:
             network=self._reactor,
             tell=self.tell,
         )
-        contexts = self._contexts(self.current())
-        self._ftp, self._smtp = ftp_factory(house, contexts), smtp_factory(house, contexts)
+        contexts = load_or_make_tls(self.current(), self._keys, self.tell)
         self._sftp = sftp_factory(house, self._host_keys)
-        return {Channel.SFTP: self._sftp, Channel.FTP: self._ftp, Channel.SMTP: self._smtp}
+        self._with_tls: dict[Door, FtpFactory | MailFactory] = {
+            Door(Channel.FTP, TlsStart.OPTIONAL): ftp_factory(house, contexts),
+            Door(Channel.FTP, TlsStart.EXPLICIT): ftp_factory(house, contexts, TlsStart.EXPLICIT),
+            Door(Channel.FTP, TlsStart.IMPLICIT): ftp_factory(house, contexts, TlsStart.IMPLICIT),
+            Door(Channel.SMTP, TlsStart.OPTIONAL): smtp_factory(house, contexts),
+            Door(Channel.SMTP, TlsStart.IMPLICIT): smtp_factory(house, contexts, TlsStart.IMPLICIT),
+        }
+        return {Door(Channel.SFTP): self._sftp, **self._with_tls}
 
     # Life.
 
@@ -268,14 +279,26 @@ class Appliance:
     def _plan_now(self, envelope: Envelope) -> Plan:
         return plan_for(envelope, self.current().customer(envelope.customer))
 
-    def _contexts(self, settings: Settings) -> TlsContexts:
-        return load_or_make_tls(settings, settings.state_directory / "keys", self.tell)
+    def _identity(self, settings: Settings) -> Identity:
+        return Identity(
+            load_or_make_tls(settings, self._keys, self.tell),
+            load_or_make_host_keys(self._keys, tell=self.tell),
+        )
 
-    def _apply(self, settings: Settings, contexts: TlsContexts) -> None:
-        self._ftp.tls = self._smtp.tls = contexts
+    def _apply(self, settings: Settings, identity: Identity) -> None:
+        for factory in self._with_tls.values():
+            factory.tls = identity.tls
+        self._take_host_keys(identity.host_keys)
         self.spool.room = room_of(settings)
         self._turns.workers = settings.limits.import_workers
         self._pools["import"].resize(import_threads(settings))
+
+    def _take_host_keys(self, host_keys: Sequence[Key]) -> None:
+        seen, now = fingerprints(self._host_keys), fingerprints(host_keys)
+        self._host_keys = host_keys
+        self._sftp.take_keys(host_keys)
+        if seen != now:
+            self.tell(HostKeysChanged(", ".join(f"{kind} {fingerprint}" for kind, fingerprint in now)))
 
 
 async def wait_for(result: Any) -> None:

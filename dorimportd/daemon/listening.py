@@ -12,18 +12,26 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 
 from dorimportd.events import ListenerClosed, ListenerOpened, Tell
-from dorimportd.words import Channel
+from dorimportd.words import Channel, TlsStart
 
 
 class CannotListen(Exception):
     """A socket could not be opened; the text says which and why."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What a listening socket leads to."""
+
+    channel: Channel
+    tls: TlsStart = TlsStart.NEVER
+
+
+@dataclass(frozen=True, slots=True)
 class Address:
     """Where to listen, as the configuration says it: a Twisted endpoint string."""
 
-    channel: Channel
+    door: Door
     endpoint: str
 
 
@@ -31,7 +39,7 @@ class Address:
 class Listener:
     """An open listening socket."""
 
-    channel: Channel
+    door: Door
     address: str
     port: int
     socket: IListeningPort
@@ -43,7 +51,7 @@ class Listeners(Service):
     def __init__(
         self,
         reactor: object,
-        factories: Mapping[Channel, IProtocolFactory],
+        factories: Mapping[Door, IProtocolFactory],
         wanted: Callable[[], Iterable[Address]],
         tell: Tell,
     ) -> None:
@@ -54,8 +62,8 @@ class Listeners(Service):
         self._open: dict[Address, Listener] = {}
 
     def listeners(self) -> list[Listener]:
-        """All that are open, in the order of the channels."""
-        return [self._open[each] for each in sorted(self._open)]
+        """All that are open, channel by channel; first those where TLS need not be."""
+        return sorted(self._open.values(), key=place)
 
     async def begin(self) -> None:
         """Open all.  Raises CannotListen; then none is open."""
@@ -87,19 +95,25 @@ class Listeners(Service):
         return opened
 
     async def _listen(self, address: Address) -> Listener:
-        endpoint = serverFromString(self._reactor, address.endpoint)
+        door, endpoint = address.door, serverFromString(self._reactor, address.endpoint)
         try:
-            socket = await endpoint.listen(self._factories[address.channel])
+            socket = await endpoint.listen(self._factories[door])
         except (CannotListenError, OSError) as error:
             reason = getattr(error, "socketError", error)
             text = getattr(reason, "strerror", None) or str(reason)
-            raise CannotListen(f"{address.channel} cannot listen on {address.endpoint}: {text}") from error
+            raise CannotListen(f"{door.channel} cannot listen on {address.endpoint}: {text}") from error
         host = socket.getHost()
-        self._tell(ListenerOpened(address.channel, host.host, host.port))
-        return Listener(address.channel, host.host, host.port, socket)
+        self._tell(ListenerOpened(door.channel, host.host, host.port, door.tls))
+        return Listener(door, host.host, host.port, socket)
 
     async def _close(self, listener: Listener) -> None:
         closed = listener.socket.stopListening()
         if closed is not None:
             await closed
-        self._tell(ListenerClosed(listener.channel, listener.address, listener.port))
+        self._tell(ListenerClosed(listener.door.channel, listener.address, listener.port))
+
+
+def place(listener: Listener) -> tuple[str, int, int]:
+    """Where *listener* stands among the others."""
+    door = listener.door
+    return door.channel, list(TlsStart).index(door.tls), listener.port

@@ -234,7 +234,10 @@ class Visit:
     def begin(self, appliance: Appliance) -> None:
         """All doors are open."""
         self._appliance = appliance
-        ports = {each.channel: each.port for each in appliance.listeners.listeners()}
+        listeners = appliance.listeners.listeners()
+        ports = {
+            each.door.channel: each.port for each in reversed(listeners)
+        }  # the first of a channel counts
         self._demo.known_hosts.write_text(known_hosts(ports[Channel.SFTP], appliance.public_host_keys()))
         print(welcome(self._demo, ports, self._first), flush=True)
         if self._first:

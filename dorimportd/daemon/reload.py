@@ -6,20 +6,22 @@ new ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from twisted.conch.ssh.keys import Key
 from twisted.internet.defer import DeferredLock
 
 from dorimportd.config.read import read_settings
 from dorimportd.config.settings import BadConfig, Settings
-from dorimportd.daemon.listening import Address, CannotListen, Listeners
+from dorimportd.daemon.listening import Address, CannotListen, Door, Listeners
 from dorimportd.daemon.supervise import Supervisor
-from dorimportd.errors import CertificateUnusable
+from dorimportd.errors import CertificateUnusable, HostKeyUnusable
 from dorimportd.events import ReloadRefused, RestartNeeded, SettingsReloaded, SettingsWarning, Tell
 from dorimportd.receive.tls import TlsContexts
 from dorimportd.receive.workers import Workers
-from dorimportd.words import Channel
+from dorimportd.words import Channel, TlsStart
 
 
 class CurrentSettings:
@@ -35,21 +37,33 @@ class CurrentSettings:
         self._settings = settings
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """By what clients know that it is us."""
+
+    tls: TlsContexts
+    host_keys: Sequence[Key]
+
+
 def addresses(settings: Settings) -> list[Address]:
     """Where *settings* want the daemon to listen."""
+    sftp, ftp, smtp = settings.sftp, settings.ftp, settings.smtp
     listen = {
-        Channel.SFTP: settings.sftp.listen,
-        Channel.FTP: settings.ftp.listen,
-        Channel.SMTP: settings.smtp.listen,
+        Door(Channel.SFTP): sftp.listen,
+        Door(Channel.FTP, TlsStart.OPTIONAL): ftp.listen,
+        Door(Channel.FTP, TlsStart.EXPLICIT): ftp.listen_explicit_tls,
+        Door(Channel.FTP, TlsStart.IMPLICIT): ftp.listen_implicit_tls,
+        Door(Channel.SMTP, TlsStart.OPTIONAL): smtp.listen,
+        Door(Channel.SMTP, TlsStart.IMPLICIT): smtp.listen_implicit_tls,
     }
-    return [Address(channel, endpoint) for channel, endpoints in listen.items() for endpoint in endpoints]
+    return [Address(door, endpoint) for door, endpoints in listen.items() for endpoint in endpoints]
 
 
 class Reload:
     """Reads the configuration again and puts it in the place of the running one.
 
-    *prepare* reads, on a worker thread, what else the new settings lead to, and may raise
-    CertificateUnusable; *apply* then puts it in place and cannot fail.
+    *prepare* reads, on a worker thread, certificate and host keys, and may raise CertificateUnusable and
+    HostKeyUnusable; *apply* then puts them in place and cannot fail.
     """
 
     def __init__(
@@ -58,8 +72,8 @@ class Reload:
         current: CurrentSettings,
         listeners: Listeners,
         *,
-        prepare: Callable[[Settings], TlsContexts],
-        apply: Callable[[Settings, TlsContexts], None],
+        prepare: Callable[[Settings], Identity],
+        apply: Callable[[Settings, Identity], None],
         supervisor: Supervisor,
         workers: Workers,
         tell: Tell,
@@ -92,13 +106,13 @@ class Reload:
     async def _reload(self) -> list[str]:
         try:
             settings = await self._workers.run(read_settings, self._path)
-            contexts = await self._workers.run(self._prepare, settings)
+            identity = await self._workers.run(self._prepare, settings)
             prepared = await self._listeners.prepare(addresses(settings))
         except BadConfig as error:
             return [str(mistake) for mistake in error.mistakes]
-        except (CertificateUnusable, CannotListen) as error:
+        except (CertificateUnusable, HostKeyUnusable, CannotListen) as error:
             return [str(error)]
-        self._apply(settings, contexts)
+        self._apply(settings, identity)
         self._say_what_waits(self._current(), settings)
         self._current.replace(settings)
         await self._listeners.change(addresses(settings), prepared)

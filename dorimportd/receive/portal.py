@@ -34,10 +34,19 @@ class Doorkeeper:
         self._logins = logins
         self._tell = tell
 
-    async def by_password(self, login: bytes, password: bytes, channel: Channel, peer: str) -> CustomerAvatar:
-        """The customer whose login and password these are.  Raises errors.LoginRefused."""
+    async def by_password(
+        self, login: bytes, password: bytes, channel: Channel, peer: str, *, private: bool = True
+    ) -> CustomerAvatar:
+        """The customer whose login and password these are, which came encrypted when *private*.
+
+        Raises errors.LoginRefused.
+        """
         customer = self._named(login)
         known = customer.password_hash if customer is not None else None
+        if customer is not None and customer.require_tls and not private:
+            # Whether the password is right is not even looked at, and nobody sees that from outside.
+            await self._logins.run(verify_password, password, DUMMY_HASH)
+            raise self._refusal(login, channel, peer, "the password came in the clear")
         right = await self._logins.run(verify_password, password, known or DUMMY_HASH)
         if customer is None or known is None or not right:
             wrong = "wrong password" if known else "no password is set"

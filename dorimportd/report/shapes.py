@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
-from dorimportd.words import Channel, Delivery, Outcome, Reject, State, Transaction, instant, iso
+from dorimportd.words import Channel, Delivery, Outcome, Reject, State, TlsStart, Transaction, instant, iso
 
 DELIVERY: Final = (
     "sequence",
@@ -77,7 +77,7 @@ def status_shape(
     version: str,
     pid: int,
     started_at: datetime,
-    listeners: Iterable[tuple[Channel, str, int]],
+    listeners: Iterable[tuple[Channel, str, int, TlsStart]],
     hostname: str,
     mail_domain: str,
     host_keys: Iterable[tuple[str, str]],
@@ -99,8 +99,8 @@ def status_shape(
         "pid": pid,
         "started_at": iso(started_at),
         "listeners": [
-            {"channel": channel.value, "address": address, "port": port}
-            for channel, address, port in listeners
+            {"channel": channel.value, "address": address, "port": port, "tls": tls.value}
+            for channel, address, port, tls in listeners
         ],
         "hostname": hostname,
         "mail_domain": mail_domain,

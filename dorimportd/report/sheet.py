@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from dorimportd.words import TlsStart
+
 TEXT: Final = """\
 Sending sales files to {hostname}
 =================================
@@ -26,6 +28,13 @@ A CSV file with a header line, one row for each sale or refund, and in each row
 Give each file a name of its own, such as sales-2026-07-14.csv. Files that were sent cannot be renamed
 or deleted. To correct data, send a file with the same transaction IDs: what is sent later counts.
 {examples}"""
+
+CHANNELS: Final = ("sftp", "ftp", "smtp")  # the best one first
+FTPS: Final[Mapping[str, str]] = {
+    TlsStart.OPTIONAL: "with TLS (explicit FTPS) where you can",
+    TlsStart.EXPLICIT: "with TLS only (explicit FTPS)",
+    TlsStart.IMPLICIT: "with TLS from the first byte (implicit FTPS)",
+}
 
 GOOD_SFTP: Final = """
 A good upload
@@ -61,15 +70,15 @@ Attachment: exactly one CSV file
 def sheet(customer: Mapping[str, Any], hostname: str, running: Mapping[str, Any] | None) -> str:
     """The sheet for *customer*; ports and fingerprints are those of the *running* daemon."""
     doors = list(running["listeners"]) if running else []
-    ports = {each["channel"]: each["port"] for each in doors}
-    names = {**customer, "hostname": hostname, "port": ports.get("sftp", 22)}
+    ports = [each["port"] for each in doors if each["channel"] == "sftp"]
+    names = {**customer, "hostname": hostname, "port": next(iter(ports), 22)}
     examples = GOOD_SFTP.format(**names)
     if customer["mail_address"]:
         examples += GOOD_MAIL.format(**names)
     return TEXT.format(
         **names,
         credentials=credentials_text(customer),
-        doors=doors_text(customer, hostname, ports),
+        doors=doors_text(customer, hostname, doors),
         host_keys=host_keys_text(running["host_keys"] if running else []),
         zone=f", on the clock of {customer['timezone']} unless it says its zone",
         examples=examples,
@@ -85,18 +94,28 @@ def credentials_text(customer: Mapping[str, Any]) -> str:
     return "".join(f"{line}\n" for line in lines or ["Login:     no password or key is set yet"])
 
 
-def doors_text(customer: Mapping[str, Any], hostname: str, ports: Mapping[str, int]) -> str:
+def doors_text(customer: Mapping[str, Any], hostname: str, doors: Iterable[Mapping[str, Any]]) -> str:
     """Where to send to."""
-    lines = []
-    if "sftp" in ports:
-        lines.append(f"SFTP:      {hostname} port {ports['sftp']}")
-    if "ftp" in ports and customer["password"]:
-        lines.append(f"FTP:       {hostname} port {ports['ftp']}, with TLS (explicit FTPS) where you can")
-    if "smtp" in ports and customer["mail_address"]:
-        lines.append(f"E-mail:    {customer['mail_address']}")
-    return "".join(
-        f"{line}\n" for line in lines or ["No daemon is running now: ports and fingerprints are not known."]
-    )
+    in_order = sorted(doors, key=lambda each: CHANNELS.index(each["channel"]))
+    # A door that listens on several addresses is one for the customer.
+    lines = dict.fromkeys(door_text(each, customer, hostname) for each in in_order)
+    return "".join(lines) or "No daemon is running now: ports and fingerprints are not known.\n"
+
+
+def door_text(door: Mapping[str, Any], customer: Mapping[str, Any], hostname: str) -> str:
+    """One way to send; "" when it is none for this customer."""
+    where = f"{hostname} port {door['port']}"
+    match door["channel"], door["tls"]:
+        case "sftp", _:
+            return f"SFTP:      {where}\n"
+        case "ftp", tls if customer["password"]:
+            must = tls == TlsStart.OPTIONAL and customer["require_tls"]
+            return f"FTP:       {where}, {FTPS[TlsStart.EXPLICIT if must else tls]}\n"
+        case "smtp", TlsStart.OPTIONAL if customer["mail_address"]:
+            return f"E-mail:    {customer['mail_address']}\n"
+        case "smtp", TlsStart.IMPLICIT if customer["mail_address"]:
+            return f"E-mail:    {customer['mail_address']}, by {where} with TLS from the first byte\n"
+    return ""
 
 
 def host_keys_text(host_keys: Iterable[Mapping[str, str]]) -> str:

@@ -21,6 +21,7 @@ EXAMPLES = {
     "hostname",
     "passive_ports",
     "public_address",
+    "public_addresses",
     "mail_domain",
     "archive_address",
     "certificate",

@@ -2,7 +2,8 @@
 
     python launch.py ftp|sftp|smtp DORIMPORTD.TOML
 
-Listens on 127.0.0.1, prints its port, and tells events on standard error, one JSON list a line.
+Listens on 127.0.0.1, prints its port (of FTP three, one for each way in which TLS may come), and tells
+events on standard error, one JSON list a line.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from dorimportd.receive.smtp.session import smtp_factory
 from dorimportd.receive.tls import load_or_make
 from dorimportd.spool.room import Room
 from dorimportd.spool.spool import Spool
+from dorimportd.words import TlsStart
 
 
 class Threads:
@@ -70,19 +72,22 @@ def main(channel: str, path: Path) -> None:
     house = House(
         doorkeeper, Sessions(lambda: most), lambda: settings, spool, workers, reactor, reactor, tell
     )
-    port = reactor.listenTCP(0, factory_of(channel, house), interface="127.0.0.1")
-    print(port.getHost().port, flush=True)
+    ports = [reactor.listenTCP(0, each, interface="127.0.0.1") for each in factories(channel, house)]
+    print(*(each.getHost().port for each in ports), flush=True)
     reactor.run()
 
 
-def factory_of(channel: str, house: House) -> Factory:
+def factories(channel: str, house: House) -> list[Factory]:
     settings = house.settings()
     if channel == "sftp":
         factory = sftp_factory(house, host_keys.load_or_make(settings.state_directory / "keys", tell=tell))
         reactor.addSystemEventTrigger("before", "shutdown", factory.end_sessions, "The server is stopping.")
-        return factory
+        return [factory]
     contexts = load_or_make(settings, settings.state_directory, tell)
-    return ftp_factory(house, contexts) if channel == "ftp" else smtp_factory(house, contexts)
+    if channel == "smtp":
+        return [smtp_factory(house, contexts)]
+    starts = (TlsStart.OPTIONAL, TlsStart.EXPLICIT, TlsStart.IMPLICIT)
+    return [ftp_factory(house, contexts, each) for each in starts]
 
 
 main(sys.argv[1], Path(sys.argv[2]))

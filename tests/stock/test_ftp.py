@@ -22,6 +22,7 @@ from dorimportd.receive.ftp.data import DataConnection, DataConnections, End, Pa
 from dorimportd.receive.ftp.wire import Declined, check_target, read_command, read_port
 from dorimportd.receive.limits import SessionLimits, Sessions
 from dorimportd.spool.names import decode_name
+from dorimportd.words import TlsStart
 
 
 class Written:
@@ -105,7 +106,7 @@ def busy_house(clock: MemoryReactorClock) -> SimpleNamespace:
     return SimpleNamespace(
         clock=clock,
         network=clock,
-        doorkeeper=SimpleNamespace(by_password=lambda *_: Deferred()),
+        doorkeeper=SimpleNamespace(by_password=lambda *_, **__: Deferred()),
         sessions=Sessions(lambda: SessionLimits(1, 1, 1)),
         settings=lambda: SimpleNamespace(limits=SimpleNamespace(login_seconds=60)),
         tell=pytest.fail,
@@ -136,9 +137,10 @@ def test_anybody_could_open_the_data_connection(stock):
     assert isinstance(factory.buildProtocol(stranger), ftp.DTP)
 
     foreign: list[str] = []
-    arrived: list[DataConnection | None] = []
-    assert Passive("192.0.2.7", arrived.append, foreign.append).buildProtocol(stranger) is None
-    assert (foreign, arrived) == (["203.0.113.9"], [None])
+    ours = Passive("192.0.2.7", pytest.fail, foreign.append)
+    assert [ours.buildProtocol(stranger) for _ in range(3)] == [None, None, None]
+    assert foreign == ["203.0.113.9"]
+    assert isinstance(ours.buildProtocol(IPv4Address("TCP", "192.0.2.7", 40000)), DataConnection)
 
 
 def test_port_could_be_anybodys(stock):
@@ -181,7 +183,7 @@ def test_the_control_connection_was_deaf_during_a_command(stock):
     stock.dataReceived(b"STOR a.csv\r\nABOR\r\n")
     assert (said(stock), stock.transport.producerState) == ([b"125"], "paused")
 
-    control = ControlConnection(busy_house(stock.clock), None)
+    control = ControlConnection(busy_house(stock.clock), None, TlsStart.OPTIONAL)
     control.makeConnection(Wire())
     control.dataReceived(b"USER acme\r\nPASS secret\r\nNOOP\r\n")
     assert control.transport.value().splitlines()[-1] == b"331 Please send the password."

@@ -1,4 +1,4 @@
-"""All commands, in one table: what runs them, what they take, and whether they need a login.
+"""All commands, in one table: what runs them, what they take, whether they need a login or move data.
 
 What is not in it is answered with 502.  HELP is made of the table.
 """
@@ -23,6 +23,7 @@ class Command:
     run: Callable[[Session, bytes], Awaitable[Answer | None]]  # None: all is said already
     takes: str = ""  # the argument's name, in brackets when it may be left out
     before_login: bool = False
+    moves_data: bool = False
 
     @property
     def needs_argument(self) -> bool:
@@ -60,12 +61,12 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "PORT": Command(opening.port, "H1,H2,H3,H4,P1,P2"),
     "EPRT": Command(opening.eprt, "|PROTOCOL|ADDRESS|PORT|"),
     "REST": Command(transfers.rest, "BYTES"),
-    "STOR": Command(transfers.stor, "NAME"),
-    "APPE": Command(transfers.appe, "NAME"),
-    "RETR": Command(transfers.retr, "NAME"),
-    "LIST": Command(transfers.list_, "[NAME]"),
-    "NLST": Command(transfers.nlst, "[NAME]"),
-    "MLSD": Command(transfers.mlsd, "[FOLDER]"),
+    "STOR": Command(transfers.stor, "NAME", moves_data=True),
+    "APPE": Command(transfers.appe, "NAME", moves_data=True),
+    "RETR": Command(transfers.retr, "NAME", moves_data=True),
+    "LIST": Command(transfers.list_, "[NAME]", moves_data=True),
+    "NLST": Command(transfers.nlst, "[NAME]", moves_data=True),
+    "MLSD": Command(transfers.mlsd, "[FOLDER]", moves_data=True),
     "ABOR": Command(opening.abor),
     "STAT": Command(transfers.stat, "[NAME]"),
     "MLST": Command(files.mlst, "[NAME]"),
@@ -110,4 +111,6 @@ def allowed(session: Session, verb: str, argument: bytes) -> Command:
         raise Declined(502, f"{verb or 'An empty line'} is not known here. HELP lists the commands.")
     if command.needs_argument and not argument:
         raise Declined(501, f"{verb} takes {command.takes}.")
+    if command.moves_data and session.needs_tls and not session.protected:
+        raise Declined(522, "Data connections are private here: send PROT P first.")
     return command

@@ -11,11 +11,12 @@ from collections import deque
 from typing import Final, cast
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress
+from twisted.internet.interfaces import IAddress, IHandshakeListener
 from twisted.internet.protocol import ServerFactory, connectionDone
 from twisted.internet.tcp import Connection
 from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from dorimportd.errors import TooManySessions
 from dorimportd.events import Fault, SessionRefused
@@ -28,21 +29,23 @@ from dorimportd.receive.ftp.transfers import status
 from dorimportd.receive.ftp.wire import Answer, plain_address, read_command
 from dorimportd.receive.house import House
 from dorimportd.receive.tls import TlsContexts
-from dorimportd.words import Channel
+from dorimportd.words import Channel, TlsStart
 
 WAITING_COMMANDS: Final = 100  # a client that sends more ahead of their answers is not one of ours
 CLOSE_SECONDS: Final = 5  # for a client to take the last answer
 
 
+@implementer(IHandshakeListener)
 class ControlConnection(LineReceiver):
     """One session's control connection."""
 
     delimiter = b"\n"  # the CR before it is cut off; some scripts send none
     MAX_LENGTH = 4096  # bytes
 
-    def __init__(self, house: House, tls: TlsContexts | None) -> None:
+    def __init__(self, house: House, tls: TlsContexts | None, start: TlsStart) -> None:
         self._house = house
         self._tls = tls
+        self._start = start
         self._peer = ""
         self._session: Session | None = None
         self._waiting: deque[tuple[str, bytes]] = deque()
@@ -67,11 +70,27 @@ class ControlConnection(LineReceiver):
             self._house.sessions.open(self._peer)
         except TooManySessions as refusal:
             self._house.tell(SessionRefused(Channel.FTP, self._peer, str(refusal)))
-            self.say(Answer(421, str(refusal)))
+            if not self._tls_first:
+                self.say(Answer(421, str(refusal)))
             self.close()
             return
         self._session = self._new_session()
         self._timer.start(self._house.settings().limits.login_seconds)
+        if self._tls_first and self._tls is not None:
+            self._tcp.startTLS(self._tls.control)
+        else:
+            self._greet()
+
+    @property
+    def _tls_first(self) -> bool:
+        return self._start is TlsStart.IMPLICIT
+
+    def handshakeCompleted(self) -> None:
+        # Not before: what is written during the handshake makes Twisted pause us, and with us the handshake.
+        if self._tls_first:
+            self._greet()
+
+    def _greet(self) -> None:
         self.say(Answer(220, "dorimportd takes your files."))
 
     def _new_session(self) -> Session:
@@ -82,6 +101,7 @@ class ControlConnection(LineReceiver):
         return Session(
             self._house,
             self._tls,
+            start=self._start,
             local=local,
             peer=self._peer,
             data=data,
@@ -176,14 +196,15 @@ class FtpFactory(ServerFactory):
 
     noisy = False
 
-    def __init__(self, house: House, tls: TlsContexts | None) -> None:
+    def __init__(self, house: House, tls: TlsContexts | None, start: TlsStart) -> None:
         self.house = house
         self.tls = tls
+        self._start = start
 
     def buildProtocol(self, addr: IAddress | None) -> ControlConnection:
-        return ControlConnection(self.house, self.tls)
+        return ControlConnection(self.house, self.tls, self._start)
 
 
-def ftp_factory(house: House, tls: TlsContexts | None) -> FtpFactory:
-    """The FTP door; without *tls* there is no FTPS."""
-    return FtpFactory(house, tls)
+def ftp_factory(house: House, tls: TlsContexts | None, start: TlsStart = TlsStart.OPTIONAL) -> FtpFactory:
+    """The FTP door; without *tls*, which *start* OPTIONAL allows, there is no FTPS."""
+    return FtpFactory(house, tls, start)

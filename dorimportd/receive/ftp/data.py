@@ -39,6 +39,7 @@ from dorimportd.receive.ftp.wire import Declined, plain_address
 TcpAddress = IPv4Address | IPv6Address
 
 CONNECT_SECONDS: Final = 30
+BACKLOG: Final = 10  # so that a stranger who knocks keeps nobody out
 READ_SIZE: Final = 256 << 10  # bytes at a time; Twisted's own 64 KiB cost a tenth of the speed
 
 
@@ -150,23 +151,28 @@ class Agreement:
 
 
 class Passive(protocol.ServerFactory):
-    """Takes the one connection of a passive port, and none that is not from *peer*."""
+    """Takes the one connection of a passive port.
+
+    Anybody but *peer* is turned away, and the port goes on waiting; *foreign* is told the first of them.
+    """
 
     noisy = False
 
     def __init__(
-        self, peer: str, arrived: Callable[[DataConnection | None], None], foreign: Callable[[str], None]
+        self, peer: str, arrived: Callable[[DataConnection], None], foreign: Callable[[str], None]
     ) -> None:
         self._peer = peer
         self._arrived = arrived
         self._foreign = foreign
+        self._foreigner_came = False
 
     def buildProtocol(self, addr: IAddress | None) -> DataConnection | None:
         host = plain_address(cast(TcpAddress, addr).host)
         if host == self._peer:
             return DataConnection(self._arrived, passive=True)
-        self._foreign(host)
-        self._arrived(None)
+        if not self._foreigner_came:
+            self._foreigner_came = True
+            self._foreign(host)
         return None
 
 
@@ -188,7 +194,7 @@ class Active(protocol.ClientFactory):
 class DataConnections:
     """Opens the data connections of the session between *local* and *peer*, one at a time.
 
-    *foreign* is told the address of anybody else who connects; then none comes.
+    *foreign* is told the address of anybody else who connects.
     """
 
     def __init__(
@@ -224,7 +230,7 @@ class DataConnections:
         factory = Passive(self._peer, partial(self._settle, agreement), self._foreign)
         for port in random.sample(ports, len(ports)) if ports else (0,):
             try:
-                self._port = self._network.listenTCP(port, factory, backlog=1, interface=self._local)
+                self._port = self._network.listenTCP(port, factory, backlog=BACKLOG, interface=self._local)
             except CannotListenError:
                 continue
             self._agreement = agreement
@@ -261,7 +267,7 @@ class DataConnections:
         self._over = True
         self.close()
 
-    def _settle(self, agreement: Agreement, connection: DataConnection | None) -> None:
+    def _settle(self, agreement: Agreement, connection: DataConnection) -> None:
         self._stop_listening()
         agreement.settle(connection)
 

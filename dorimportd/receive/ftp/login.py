@@ -44,6 +44,8 @@ async def prot(session: Session, argument: bytes) -> Answer:
         raise Declined(536, "PROT takes P or C.")
     if level not in (b"P", b"C"):
         raise Declined(504, "PROT takes P or C.")
+    if level == b"C" and session.needs_tls:
+        raise Declined(534, "Data connections are private here: PROT P.")
     session.protected = level == b"P"
     return Answer(200, f"Data connections are {'private' if session.protected else 'clear'} now.")
 
@@ -54,10 +56,17 @@ def require_tls(session: Session) -> None:
         raise Declined(503, "Use AUTH TLS first.")
 
 
+def refuse_in_the_clear(session: Session) -> None:
+    """Raises Declined when a login must not be said before AUTH TLS (RFC 4217 section 7)."""
+    if session.needs_tls and not session.secured:
+        raise Declined(530, "Use AUTH TLS before the login: passwords are not taken in the clear here.")
+
+
 async def user(session: Session, argument: bytes) -> Answer:
     """USER: any name is asked for its password."""
     if session.logged_in:
         raise Declined(530, "You are logged in; connect again to be somebody else.")
+    refuse_in_the_clear(session)
     session.login = argument
     return Answer(331, "Please send the password.")
 
@@ -66,9 +75,12 @@ async def password(session: Session, argument: bytes) -> Answer | None:
     """PASS: one text for all that can be wrong."""
     login, session.login = session.login, None
     if login is None:
+        refuse_in_the_clear(session)
         raise Declined(503, "Send USER first.")
     try:
-        avatar = await session.house.doorkeeper.by_password(login, argument, Channel.FTP, session.peer)
+        avatar = await session.house.doorkeeper.by_password(
+            login, argument, Channel.FTP, session.peer, private=session.secured
+        )
     except LoginRefused as refusal:
         return await wrong(session, refusal)
     if session.ended:
@@ -89,6 +101,9 @@ async def wrong(session: Session, refusal: LoginRefused) -> Answer | None:
     if session.failed_logins >= session.house.settings().limits.login_attempts:
         last(session, 421, f"{refusal} Too many attempts: goodbye.")
         return None
+    if not session.secured and session.house.settings().some_require_tls:
+        # To everybody in the clear, so that it tells nothing of this one.
+        raise Declined(530, f"{refusal} Some logins are taken under TLS only.")
     raise refusal
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dorimportd.config.keys import lies_in
+from dorimportd.config.schema import Ftp
 from dorimportd.receive.ftp.session import Session
 from dorimportd.receive.ftp.wire import (
     Answer,
@@ -20,7 +22,15 @@ async def pasv(session: Session, argument: bytes) -> Answer:
     if ":" in session.local:
         raise Declined(425, "Use EPSV: PASV cannot tell an IPv6 address.")
     ftp = session.house.settings().ftp
-    return passive_answer(ftp.public_address or session.local, await session.data.listen(ftp.passive_ports))
+    return passive_answer(told_address(session, ftp), await session.data.listen(ftp.passive_ports))
+
+
+def told_address(session: Session, ftp: Ftp) -> str:
+    """The address at which this client reaches us."""
+    for each in ftp.public_addresses:
+        if lies_in(session.peer, (each.clients,)):
+            return each.address
+    return ftp.public_address or session.local
 
 
 async def epsv(session: Session, argument: bytes) -> Answer:

@@ -7,6 +7,7 @@ from typing import Final
 from dorimportd.receive.ftp.listing import FACTS
 from dorimportd.receive.ftp.session import Session
 from dorimportd.receive.ftp.wire import Answer, Declined
+from dorimportd.words import TlsStart
 
 # Files are stored and given back as they came, byte for byte, so all of these mean the same.
 TYPES: Final = (b"A", b"A N", b"I", b"L 8", b"L8")
@@ -18,10 +19,11 @@ async def feat(session: Session, argument: bytes) -> Answer:
     MFMT is not in it: it is answered and changes nothing, and a client that believed in it would send
     every file again because of its time.
     """
-    secure = () if session.tls is None else ("AUTH TLS", "PBSZ", "PROT")
+    secure = () if session.tls is None else ("PBSZ", "PROT")
+    auth = () if session.tls is None or session.start is TlsStart.IMPLICIT else ("AUTH TLS",)
     facts = "".join(f"{fact}{'*' if fact in session.facts else ''};" for fact in FACTS)
     known = ("CLNT", "EPRT", "EPSV", "MDTM", f"MLST {facts}", "REST STREAM", "SIZE", "TVFS", "UTF8")
-    return Answer(211, "Features:", tuple(sorted((*secure, *known))))
+    return Answer(211, "Features:", tuple(sorted((*auth, *secure, *known))))
 
 
 async def syst(session: Session, argument: bytes) -> Answer:

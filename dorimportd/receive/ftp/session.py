@@ -14,6 +14,7 @@ from dorimportd.receive.ftp.listing import FACTS
 from dorimportd.receive.ftp.wire import Answer, Declined
 from dorimportd.receive.house import House
 from dorimportd.receive.tls import TlsContexts
+from dorimportd.words import TlsStart
 
 
 class Session:
@@ -24,6 +25,7 @@ class Session:
         house: House,
         tls: TlsContexts | None,
         *,
+        start: TlsStart,
         local: str,
         peer: str,
         data: DataConnections,
@@ -33,6 +35,7 @@ class Session:
     ) -> None:
         self.house = house
         self.tls = tls
+        self.start = start
         self.local = local
         self.peer = peer
         self.data = data
@@ -42,8 +45,8 @@ class Session:
         self.ended = False  # the control connection is lost
         self.login: bytes | None = None
         self.failed_logins = 0
-        self.secured = False  # the control connection speaks TLS
-        self.protected = False  # data connections do
+        self.secured = start is TlsStart.IMPLICIT  # the control connection speaks TLS
+        self.protected = self.secured  # data connections do
         self.only_extended = False  # EPSV ALL was given
         self.restart_at: int | None = None
         self.rename_from: bytes | None = None
@@ -61,6 +64,12 @@ class Session:
         if self._avatar is None:
             raise Declined(530, "Please log in with USER and PASS.")
         return self._avatar
+
+    @property
+    def needs_tls(self) -> bool:
+        """Whether password and files come under TLS only: where it listens, or this customer, asks for it."""
+        on_this_listener = self.start in (TlsStart.EXPLICIT, TlsStart.IMPLICIT)
+        return on_this_listener or (self._avatar is not None and self._avatar.customer.require_tls)
 
     def enter(self, avatar: CustomerAvatar) -> None:
         """The login was right.  Raises TooManySessions."""

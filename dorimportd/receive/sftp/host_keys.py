@@ -4,7 +4,7 @@
     ssh_host_rsa_key       RSA of 3072 bits, for clients that know no other
 
 Each is an OpenSSH private key that only its owner can read, whole or not there at all.  Blocks on the
-disk and on making the RSA key; call it before the reactor runs.
+disk and on making the RSA key: at a start and at a reload, not on the reactor thread.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 
 from twisted.conch.ssh.factory import SSHFactory
 from twisted.conch.ssh.keys import Key
@@ -25,12 +26,17 @@ class SftpFactory(SSHFactory):
     def __init__(self, house: House, host_keys: Sequence[Key]) -> None:
         self._house = house
         self._open: set[SftpTransport] = set()
+        self.take_keys(host_keys)
+
+    def take_keys(self, host_keys: Sequence[Key]) -> None:
+        """Have these host keys, for the sessions that come from now on."""
         self.privateKeys = {key.sshType(): key for key in host_keys}
         self.publicKeys = {key.sshType(): key.public() for key in host_keys}
 
     def buildProtocol(self, addr: IAddress | None) -> SftpTransport:
         transport = SftpTransport(self._house)
-        transport.factory = self
+        # Of this moment: a session exchanges keys again and again, and its client takes no other then.
+        transport.factory = copy(self)
         # test_host_keys_do_not_sign_by_sha_1
         transport.supportedPublicKeys = [
             name for name, kind in algorithms.SIGNATURES.items() if kind in self.privateKeys

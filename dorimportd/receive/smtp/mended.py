@@ -211,6 +211,10 @@ class MendedESMTP(ESMTP):
         """
         self._lines.take_rest()
         self.sendCode(220, b"2.0.0 Begin TLS now.")
+        self.begin_tls()
+
+    def begin_tls(self) -> None:
+        """What comes from now on is under TLS."""
         self.transport.startTLS(self.ctx)
         self.startedTLS = True
 

@@ -19,14 +19,15 @@ from dorimportd.receive.smtp.commands import COMMANDS, Breach, Stage, read_chunk
 from dorimportd.receive.smtp.envelope import MailEnvelope, add_recipient, begin_envelope
 from dorimportd.receive.smtp.login import LoginSession
 from dorimportd.receive.tls import TlsContexts
-from dorimportd.words import Channel
+from dorimportd.words import Channel, TlsStart
 
 
 class MailSession(LoginSession):
     """A client and what it has said so far."""
 
-    def __init__(self, house: House, tls: TlsContexts | None) -> None:
+    def __init__(self, house: House, tls: TlsContexts | None, start: TlsStart) -> None:
         super().__init__(house, tls)
+        self._start = start
         self._counted = False
         self._greeted = False
 
@@ -35,6 +36,8 @@ class MailSession(LoginSession):
     def connectionMade(self) -> None:
         # A listener for both kinds of IP says ::ffff:192.0.2.1 where the others say 192.0.2.1.
         self._peer = self.transport.getPeer().host.removeprefix("::ffff:")
+        if self._start is TlsStart.IMPLICIT:
+            self.begin_tls()
         self.host = self._settings.hostname
         self.timeout = self._settings.limits.idle_seconds
         try:
@@ -195,14 +198,15 @@ class MailFactory(ServerFactory):
 
     noisy = False
 
-    def __init__(self, house: House, tls: TlsContexts | None) -> None:
+    def __init__(self, house: House, tls: TlsContexts | None, start: TlsStart) -> None:
         self.house = house
         self.tls = tls
+        self._start = start
 
     def buildProtocol(self, addr: IAddress | None) -> MailSession:
-        return MailSession(self.house, self.tls)
+        return MailSession(self.house, self.tls, self._start)
 
 
-def smtp_factory(house: House, tls: TlsContexts | None) -> MailFactory:
+def smtp_factory(house: House, tls: TlsContexts | None, start: TlsStart = TlsStart.OPTIONAL) -> MailFactory:
     """The SMTP door; without *tls* it does not offer STARTTLS."""
-    return MailFactory(house, tls)
+    return MailFactory(house, tls, start)

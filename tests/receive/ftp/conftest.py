@@ -136,6 +136,8 @@ class Door:
     """The running door and what stands behind it."""
 
     port: int
+    explicit_port: int  # AUTH TLS must come before the login
+    implicit_port: int  # TLS from the first byte
     state: Path
     log: Path
     process: subprocess.Popen[str]
@@ -185,10 +187,10 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     (folder / "customers.d").mkdir()
     (folder / "state").mkdir()
     (folder / "dorimportd.toml").write_text(MAIN_FILE)
-    for name in ("acme", "other"):
+    for name, more in {"acme": "", "other": "", "strict": "require_tls = true\n"}.items():
         password = hash_password("secret")
         (folder / "customers.d" / f"{name}.toml").write_text(
-            f'timezone = "Europe/Berlin"\ncurrency = "EUR"\npassword = "{password}"\n'
+            f'timezone = "Europe/Berlin"\ncurrency = "EUR"\npassword = "{password}"\n{more}'
         )
     log = folder / "log"
     with log.open("w") as errors:
@@ -200,9 +202,9 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
             env={"PYTHONPATH": str(Path(dorimportd.__file__).parents[1])},
         )
     assert process.stdout is not None
-    port = process.stdout.readline()
-    assert port, log.read_text()
-    running = Door(int(port), folder / "state", log, process)
+    ports = process.stdout.readline().split()
+    assert ports, log.read_text()
+    running = Door(*map(int, ports), folder / "state", log, process)
     yield running
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=10) == 0
@@ -326,9 +328,9 @@ class Scene:
         )
         self.connect()
 
-    def connect(self) -> None:
-        """A new control connection; `wire` is its other end."""
-        self.wire = Wire()
+    def connect(self, peer: str = "192.0.2.7") -> None:
+        """A new control connection from *peer*; `wire` is its other end."""
+        self.wire = Wire(peer)
         self.control = ftp_factory(self.house, None).buildProtocol(self.wire.getPeer())
         self.control.makeConnection(self.wire)
 

@@ -76,6 +76,19 @@ def test_data_connections_speak_tls_1_2_because_1_3_leaves_tickets_unread(secure
     secured.hear()
 
 
+def test_a_client_may_offer_to_go_on_with_the_tls_session_of_another_connection(door, secured, trusting):
+    """That of the control connection, as some servers ask for; then that of the data connection before."""
+    session = secured.socket.session
+    assert session.has_ticket
+    for number in range(3):
+        with trusting.wrap_socket(secured.begin(f"STOR resumed-{number}.csv"), session=session) as data:
+            data.sendall(b"%d" % number)
+            session = data.session
+            data.unwrap()
+        assert secured.hear().startswith("226 "), number
+        assert door.delivered(f"resumed-{number}.csv") == [b"%d" % number]
+
+
 def test_without_close_notify_a_file_is_not_whole(door, secured, trusting):
     with trusting.wrap_socket(secured.begin("STOR cut.csv")) as data:
         data.sendall(b"half of ")  # and then only the TCP connection ends

@@ -430,3 +430,22 @@ def test_passive_ports_and_address_are_those_of_the_settings(make_scene):
     )
     port, _, _, interface = scene.clock.tcpServers[-1]
     assert (port in (50000, 50001), interface) == (True, "192.0.2.1")
+
+
+def test_clients_of_some_networks_are_told_another_address(make_scene):
+    """The client is 192.0.2.7: the first network that it is in counts, and public_address for all others."""
+    scene = make_scene("""
+        [ftp]
+        passive_ports = "50000-50000"
+        public_address = "198.51.100.4"
+        public_addresses = [
+            {clients = "10.0.0.0/8", address = "10.0.0.5"},
+            {clients = "192.0.2.0/24", address = "192.0.2.1"},
+            {clients = "192.0.2.7", address = "10.0.0.6"},
+        ]
+    """)
+    assert scene.login().ask("PASV") == "227 Entering passive mode (192,0,2,1,195,80).\r\n"
+    scene.lose()
+    scene.clock.advance(1)
+    scene.connect("203.0.113.9")
+    assert scene.login().ask("PASV") == "227 Entering passive mode (198,51,100,4,195,80).\r\n"
