@@ -156,11 +156,22 @@ class LoginRefused(Event):
     channel: Channel
     peer: str
     reason: str  # for us; the peer is told the same text in every case
+    customer: str | None = None  # whose login it is, when it is one
 
 
 @dataclass(frozen=True, slots=True)
 class SessionRefused(Event):
     line = "{channel} session from {peer} refused: {reason}"
+    level = Level.WARNING
+
+    channel: Channel
+    peer: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnded(Event):
+    line = "{channel} session from {peer} ended: {reason}"
     level = Level.WARNING
 
     channel: Channel

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from twisted.internet.interfaces import IReactorTCP, IReactorTime
 
@@ -13,6 +14,8 @@ from dorimportd.receive.limits import Sessions
 from dorimportd.receive.portal import Doorkeeper
 from dorimportd.receive.workers import Workers
 from dorimportd.spool.spool import Spool
+
+NO_LOGIN: Final = "the time for the login was over"  # why a session ended, for the log
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dorimportd.errors import TooManySessions
+from dorimportd.receive.addresses import source
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +29,14 @@ class Sessions:
 
     def open(self, address: str) -> None:
         """Count one more session from *address*.  Raises TooManySessions, and then counts nothing."""
-        limits = self._limits()
-        if self._addresses.total() >= limits.all or self._addresses[address] >= limits.per_address:
+        limits, counted = self._limits(), source(address)
+        if self._addresses.total() >= limits.all or self._addresses[counted] >= limits.per_address:
             raise TooManySessions
-        self._addresses[address] += 1
+        self._addresses[counted] += 1
 
     def close(self, address: str) -> None:
         """The session from *address*, counted by open, has ended."""
-        self._less(self._addresses, address)
+        self._less(self._addresses, source(address))
 
     def enter(self, customer: str) -> None:
         """Count one more logged-in session of *customer*.  Raises TooManySessions."""

@@ -18,15 +18,16 @@ from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 
 from dorimportd.errors import TooManySessions
-from dorimportd.events import Fault, SessionRefused
+from dorimportd.events import Fault, SessionEnded, SessionRefused
 from dorimportd.instants import reach
+from dorimportd.receive.addresses import plain_address
 from dorimportd.receive.ftp.commands import answer_to
 from dorimportd.receive.ftp.data import DataConnections
 from dorimportd.receive.ftp.session import Session
 from dorimportd.receive.ftp.timer import Timer
 from dorimportd.receive.ftp.transfers import status
-from dorimportd.receive.ftp.wire import Answer, plain_address, read_command
-from dorimportd.receive.house import House
+from dorimportd.receive.ftp.wire import Answer, read_command
+from dorimportd.receive.house import NO_LOGIN, House
 from dorimportd.receive.tls import TlsContexts
 from dorimportd.words import Channel
 
@@ -167,6 +168,8 @@ class ControlConnection(LineReceiver):
         self._tcp.startTLS(contexts.control)
 
     def _idle(self) -> None:
+        if self._session is not None and not self._session.logged_in:
+            self._house.tell(SessionEnded(Channel.FTP, self._peer, NO_LOGIN))
         self.say(Answer(421, "Nothing came for too long: goodbye."))
         self.close()
 

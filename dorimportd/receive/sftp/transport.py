@@ -16,9 +16,10 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
 from dorimportd.errors import TooManySessions
-from dorimportd.events import SessionRefused
+from dorimportd.events import SessionEnded, SessionRefused
+from dorimportd.receive.addresses import plain_address
 from dorimportd.receive.avatar import CustomerAvatar
-from dorimportd.receive.house import House
+from dorimportd.receive.house import NO_LOGIN, House
 from dorimportd.receive.sftp.channel import SftpChannel
 from dorimportd.receive.sftp.fields import Fields, string
 from dorimportd.receive.sftp.login import LoginService
@@ -43,7 +44,7 @@ class SftpTransport(MendedTransport):
         self._endings: set[Deferred[None]] = set()  # channels that are still being put away
 
     def connectionMade(self) -> None:
-        self.peer = self.transport.getPeer().host
+        self.peer = plain_address(self.transport.getPeer().host)
         try:
             self._house.sessions.open(self.peer)
         except TooManySessions as refusal:
@@ -114,6 +115,7 @@ class SftpTransport(MendedTransport):
         self.transport.loseConnection()
 
     def _too_slow(self) -> None:
+        self.tell(SessionEnded(Channel.SFTP, self.peer, NO_LOGIN))
         self.disconnect(DISCONNECT_BY_APPLICATION, "The login took too long.")
 
     def _check_idle(self) -> None:

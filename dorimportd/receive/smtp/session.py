@@ -26,6 +26,7 @@ from dorimportd.events import (
     SessionRefused,
 )
 from dorimportd.instants import reach
+from dorimportd.receive.addresses import plain_address
 from dorimportd.receive.house import House
 from dorimportd.receive.replies import reply_to
 from dorimportd.receive.smtp.commands import COMMANDS, Breach, Stage, read_command
@@ -64,8 +65,7 @@ class MailSession(MendedESMTP):
     # The connection.
 
     def connectionMade(self) -> None:
-        # A listener for both kinds of IP says ::ffff:192.0.2.1 where the others say 192.0.2.1.
-        self._peer = self.transport.getPeer().host.removeprefix("::ffff:")
+        self._peer = plain_address(self.transport.getPeer().host)
         self.host = self._settings.hostname
         self.timeout = self._settings.limits.idle_seconds
         try:

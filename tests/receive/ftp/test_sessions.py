@@ -10,7 +10,14 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 
-from dorimportd.events import Fault, LoginAccepted, SessionRefused, UploadAbandoned
+from dorimportd.events import (
+    Fault,
+    LoginAccepted,
+    LoginRefused,
+    SessionEnded,
+    SessionRefused,
+    UploadAbandoned,
+)
 from dorimportd.receive.ftp.commands import COMMANDS
 from dorimportd.receive.uploads import WAITING_LIMIT
 from dorimportd.words import Channel
@@ -61,6 +68,11 @@ def test_a_wrong_login_is_answered_after_a_second_and_too_many_end_the_session(m
         "421 The user name, password or key is not right. Too many attempts: goodbye.\r\n"
     )
     assert scene.wire.disconnecting
+    assert scene.told == [
+        LoginRefused("acme", Channel.FTP, "192.0.2.7", "wrong password", "acme"),
+        LoginRefused("nobody", Channel.FTP, "192.0.2.7", "no such login"),
+        SessionEnded(Channel.FTP, "192.0.2.7", "2 logins failed"),
+    ]
 
 
 def test_there_are_only_so_many_sessions(make_scene):
@@ -114,6 +126,7 @@ def test_who_does_not_log_in_is_sent_away(scene):
     scene.clock.advance(1)
     assert scene.wire.read() == "421 Nothing came for too long: goodbye.\r\n"
     assert scene.wire.disconnecting
+    assert scene.told == [SessionEnded(Channel.FTP, "192.0.2.7", "the time for the login was over")]
 
 
 def test_who_is_idle_is_sent_away(scene):

@@ -208,6 +208,7 @@ class Keys:
         self.ed25519 = Key(Ed25519PrivateKey.generate())
         self.rsa = Key(generate_private_key(65537, 2048))
         self.other = Key(Ed25519PrivateKey.generate())
+        self.elsewhere = Key(Ed25519PrivateKey.generate())  # acme's, and good only from another network
         self.host = Key(Ed25519PrivateKey.generate())
 
 
@@ -236,6 +237,7 @@ def house(tmp_path, keys, hashed):
             f'timezone = "Europe/Berlin"\ncurrency = "EUR"\npassword = "{hashed}"\n'
         )
     lines = [key.public().toString("openssh").decode() for key in (keys.ed25519, keys.rsa)]
+    lines.append(f'from="198.51.100.0/24" {keys.elsewhere.public().toString("openssh").decode()}')
     (tmp_path / "keys" / "acme").write_text("\n".join(lines) + "\n")
     (tmp_path / "keys" / "other").write_text(keys.other.public().toString("openssh").decode() + "\n")
     settings = read_settings(tmp_path / "dorimportd.toml")
@@ -260,8 +262,8 @@ class Told(list):
 class Tcp(StringTransportWithDisconnection):
     """A TCP connection in memory."""
 
-    def __init__(self, protocol):
-        super().__init__(peerAddress=IPv4Address("TCP", "192.0.2.7", 40000))
+    def __init__(self, protocol, peer="192.0.2.7"):
+        super().__init__(peerAddress=IPv4Address("TCP", peer, 40000))
         self.protocol = protocol
         self.aborted = False
 
@@ -418,9 +420,9 @@ def connect(house, keys):
     def connect():
         return Wire(factory, house.clock, Client(keys.ed25519))
 
-    def raw():
+    def raw(peer="192.0.2.7"):
         server = factory.buildProtocol(None)
-        tcp = Tcp(server)
+        tcp = Tcp(server, peer)
         server.makeConnection(tcp)
         return server, tcp
 

@@ -3,9 +3,10 @@ from __future__ import annotations
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from twisted.conch.ssh.common import NS
-from twisted.conch.ssh.keys import Key
+from twisted.conch.ssh.keys import FingerprintFormats, Key
 from twisted.internet.defer import Deferred
 
 from dorimportd.events import Fault
@@ -65,6 +66,11 @@ class Client:
         self.house.clock.advance(1)
         sent, self.transport.sent = self.transport.sent, []
         return sent
+
+
+def public_key(key):
+    """Its fingerprint, as ssh-keygen -l shows it."""
+    return "SHA256:" + key.fingerprint(FingerprintFormats.SHA256_BASE64).rstrip("=")
 
 
 @pytest.fixture
@@ -127,6 +133,32 @@ def test_offers_are_no_guesses(client, keys):
     assert (client.entered, client.transport.ended) == (["acme"], None)
 
 
+def test_a_key_that_would_not_do_is_told_once_with_the_reason(client, keys):
+    for _ in range(3):
+        client.offer(keys.other, b"ssh-ed25519")
+        client.offer(keys.elsewhere, b"ssh-ed25519")
+    client.sign(keys.other, b"ssh-ed25519")
+    client.offer(keys.rsa, b"rsa-sha2-256", login=b"nobody")
+    client.answers()
+    refused = "sftp login refused for 'acme' from 192.0.2.7: key "
+    other, elsewhere, rsa = (public_key(key) for key in (keys.other, keys.elsewhere, keys.rsa))
+    assert client.house.tell.sentences() == [
+        f"{refused}{other} is not in this customer's file",
+        f"{refused}{elsewhere}: its from= does not allow 192.0.2.7",
+        f"sftp login refused for 'nobody' from 192.0.2.7: no such login (key {rsa})",
+    ]
+    assert [each.customer for each in client.house.tell] == ["acme", "acme", None]
+
+
+def test_the_twentieth_key_that_would_not_do_ends_the_connection(client):
+    for number in range(20):
+        assert client.transport.ended is None
+        client.offer(Key(Ed25519PrivateKey.generate()), b"ssh-ed25519")
+        assert len(client.house.tell) == number + 1 + (number == 19)
+    assert client.transport.ended == (14, "Too many logins failed.")
+    assert client.house.tell.sentences()[-1] == "sftp session from 192.0.2.7 ended: 20 keys were refused"
+
+
 def test_a_signature_by_another_key_is_refused(client, keys):
     client.sign(keys.ed25519, b"ssh-ed25519", signer=keys.other)
     assert (client.entered, client.answers()) == ([], [FAILED])
@@ -181,6 +213,7 @@ def test_the_last_guess_ends_the_connection(client):
         assert client.answers() == [FAILED]
     client.password(b"wrong")
     assert (client.answers(), client.transport.ended) == ([], (14, "Too many logins failed."))
+    assert client.house.tell.sentences()[3:] == ["sftp session from 192.0.2.7 ended: 3 logins failed"]
     client.password(PASSWORD)
     assert client.entered == []
 

@@ -96,6 +96,15 @@ def test_an_address_with_too_many_sessions_is_told_before_the_version(crowded, r
     assert house.tell.sentences() == ["sftp session from 192.0.2.7 refused: too many sessions"]
 
 
+def test_an_address_that_came_to_an_ipv6_listener_is_counted_as_itself(connect, house):
+    server, _ = connect.raw("::ffff:192.0.2.7")
+    assert server.peer == "192.0.2.7"
+    for _ in range(3):
+        house.sessions.open("192.0.2.7")
+    _, tcp = connect.raw()
+    assert tcp.value() == b"There are too many sessions. Please try again later.\r\n"
+
+
 def test_the_time_for_the_login_begins_with_the_connection(raw, house):
     server, tcp = raw
     house.clock.advance(59)
@@ -103,6 +112,7 @@ def test_the_time_for_the_login_begins_with_the_connection(raw, house):
     assert server.ended is None
     house.clock.advance(1)
     assert (server.ended, tcp.disconnecting) == ("The login took too long.", True)
+    assert house.tell.sentences() == ["sftp session from 192.0.2.7 ended: the time for the login was over"]
 
 
 def test_the_time_for_the_login_ends_with_it(connect, house):
