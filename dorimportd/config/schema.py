@@ -121,6 +121,21 @@ class Limits(Table):
     )
 
 
+class Defence(Table):
+    """Against those who guess passwords, over all channels."""
+
+    ban_score: Annotated[int, Field(ge=1, le=100)] = Field(
+        default=15,
+        description="points in 30 minutes, then the address is refused: unknown user 2, wrong password 1",
+    )
+    ban_seconds: Seconds = Field(
+        default=1800, description="of the first ban; each further one is longer by half, up to a day"
+    )
+    never_banned: ListOf[NetworkOrAddress] = Field(
+        default=(), description="networks and addresses; 127.0.0.1 and ::1 are never banned either"
+    )
+
+
 class Retention(Table):
     """How long what is kept for a while is kept."""
 
@@ -149,6 +164,7 @@ class MainFile(Table):
     tls: Tls = Tls()
     database: Database = Database()
     limits: Limits = Limits()
+    defence: Defence = Defence()
     retention: Retention = Retention()
 
 

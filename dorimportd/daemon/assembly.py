@@ -15,6 +15,7 @@ import dorimportd
 from dorimportd.config.settings import Settings, own_hostname
 from dorimportd.daemon.answers import Answers
 from dorimportd.daemon.console import Console
+from dorimportd.daemon.defending import BanKeeper
 from dorimportd.daemon.delay import DelayService
 from dorimportd.daemon.housekeeping import Housekeeping
 from dorimportd.daemon.importing import ImportService
@@ -38,6 +39,8 @@ from dorimportd.pipeline.history import History
 from dorimportd.pipeline.importer import Importer, Plan
 from dorimportd.pipeline.planning import plan_for
 from dorimportd.pipeline.turns import Turns
+from dorimportd.receive.banned import GuardedFactory
+from dorimportd.receive.defence import Defence
 from dorimportd.receive.ftp.control import ftp_factory
 from dorimportd.receive.house import House
 from dorimportd.receive.limits import SessionLimits, Sessions
@@ -90,6 +93,15 @@ class Appliance:
             "keep": ThreadWorkers(reactor, "keep", 1),  # its work is long, and nobody waits for it
         }
         self.sessions = Sessions(lambda: session_limits(self.current()))
+        self.defence = Defence(lambda: self.current().defence, steady_time(), lambda: self._bans.soon())
+        self._bans = BanKeeper(
+            settings.state_directory,
+            self.defence.state,
+            workers=self._pools["spool"],
+            clock=reactor,
+            tell=self.tell,
+        )
+        self._bans.restore(self.defence)
         self._build(config)
 
     def _build(self, config: Path) -> None:
@@ -123,10 +135,12 @@ class Appliance:
             importing=self.importing,
             listeners=self.listeners,
             sessions=self.sessions,
+            defence=self.defence,
             delay=delay,
             host_keys=self._host_keys,
             workers=spool_workers,
             reload_all=self.reload,
+            tell=self.tell,
         )
         self._services = MultiService()
         for service in (
@@ -149,6 +163,7 @@ class Appliance:
                 wall=time.time,
                 tell=self.tell,
             ),
+            self._bans,
             Console(self._reactor, self.current().state_directory, answers.verbs, self.tell),
         ):
             service.setServiceParent(self._services)
@@ -156,6 +171,7 @@ class Appliance:
     def _factories(self) -> Mapping[Channel, IProtocolFactory]:
         doorkeeper = Doorkeeper(
             self.current,
+            defence=self.defence,
             spool=self.spool,
             workers=self._pools["spool"],
             logins=self._pools["login"],
@@ -174,7 +190,8 @@ class Appliance:
         contexts = self._contexts(self.current())
         self._ftp, self._smtp = ftp_factory(house, contexts), smtp_factory(house, contexts)
         self._sftp = sftp_factory(house, self._host_keys)
-        return {Channel.SFTP: self._sftp, Channel.FTP: self._ftp, Channel.SMTP: self._smtp}
+        doors = {Channel.SFTP: self._sftp, Channel.FTP: self._ftp, Channel.SMTP: self._smtp}
+        return {channel: GuardedFactory(door, channel, self.defence) for channel, door in doors.items()}
 
     # Life.
 
@@ -292,6 +309,12 @@ def room_of(settings: Settings) -> Room:
 def import_threads(settings: Settings) -> int:
     """One more than imports, so that looking for work never waits for one."""
     return settings.limits.import_workers + 1
+
+
+def steady_time() -> Callable[[], float]:
+    """The time of day by a clock that nobody sets while we run: seconds since 1970."""
+    began = time.time() - time.monotonic()
+    return lambda: began + time.monotonic()
 
 
 def session_limits(settings: Settings) -> SessionLimits:

@@ -7,18 +7,23 @@ also for a login that does not exist.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Final
 
 from dorimportd.config.keys import fingerprint
 from dorimportd.config.secrets import DUMMY_HASH, verify_password
 from dorimportd.config.settings import Customer, Settings
 from dorimportd.errors import LoginRefused as Refusal
-from dorimportd.events import LoginAccepted, LoginRefused, Tell
+from dorimportd.events import AccountGuarded, AddressBanned, LoginAccepted, LoginRefused, Tell
 from dorimportd.receive.avatar import CustomerAvatar
+from dorimportd.receive.defence import REFUSED_KEYS, UNKNOWN_LOGIN, WRONG_PASSWORD, Defence
 from dorimportd.receive.workers import Workers
 from dorimportd.spool.spool import Spool
-from dorimportd.words import Channel
+from dorimportd.words import Channel, iso
 
+GUARDED: Final = (
+    "the password is right, but too many wrong ones came from elsewhere, and this address is not known"
+)
 LONGEST_SHOWN: Final = 100  # bytes of a login, in a log line
 
 
@@ -29,9 +34,17 @@ class Doorkeeper:
     """
 
     def __init__(
-        self, settings: Callable[[], Settings], *, spool: Spool, workers: Workers, logins: Workers, tell: Tell
+        self,
+        settings: Callable[[], Settings],
+        *,
+        defence: Defence,
+        spool: Spool,
+        workers: Workers,
+        logins: Workers,
+        tell: Tell,
     ) -> None:
         self._settings = settings
+        self._defence = defence
         self._spool = spool
         self._workers = workers
         self._logins = logins
@@ -39,12 +52,16 @@ class Doorkeeper:
 
     async def by_password(self, login: bytes, password: bytes, channel: Channel, peer: str) -> CustomerAvatar:
         """The customer whose login and password these are.  Raises errors.LoginRefused."""
+        if self._defence.ban_of(peer) is not None:  # since it connected
+            raise self.refused(login, channel, peer, "the address is banned")
         customer = self._named(login)
         known = customer.password_hash if customer is not None else None
         right = await self._logins.run(verify_password, password, known or DUMMY_HASH)
         if customer is None or known is None or not right:
             wrong = "wrong password" if known else "no password is set"
-            raise self.refused(login, channel, peer, wrong if customer else "no such login")
+            raise self.guessed(login, channel, peer, wrong if customer else "no such login")
+        if self._defence.accounts.refuses(customer.name, peer):
+            raise self.refused(login, channel, peer, GUARDED)
         return self._enter(customer, login, channel, peer, "password")
 
     def why_not(self, login: bytes, blob: bytes, peer: str) -> str | None:
@@ -70,6 +87,25 @@ class Doorkeeper:
         key = next(key for key in customer.keys if key.blob == blob)
         return self._enter(customer, login, channel, peer, f"{key.type} {key.fingerprint}")
 
+    def guessed(self, login: bytes, channel: Channel, peer: str, reason: str) -> Refusal:
+        """Tell of a password that was wrong, and hold it against the peer; what is to be raised then."""
+        refusal, customer = self.refused(login, channel, peer, reason), self._named(login)
+        points = UNKNOWN_LOGIN if customer is None else WRONG_PASSWORD
+        self._hold_against(peer, points, f"by {channel} as {shown(login)!r}: {reason}")
+        until = self._defence.accounts.guessed(customer.name, peer) if customer is not None else None
+        if customer is not None and until is not None:
+            self._tell(AccountGuarded(customer.name, moment(until)))
+        return refusal
+
+    def keys_refused(self, login: bytes, channel: Channel, peer: str) -> None:
+        """A session ended in which keys were refused, the last of them for *login*, and nobody came in."""
+        self._hold_against(peer, REFUSED_KEYS, f"by {channel} as {shown(login)!r}: its keys were refused")
+
+    def _hold_against(self, peer: str, points: int, what: str) -> None:
+        ban = self._defence.failed(peer, points, what)
+        if ban is not None:
+            self._tell(AddressBanned(ban.address, moment(ban.until), ban.why))
+
     def _named(self, login: bytes) -> Customer | None:
         try:
             return self._settings().by_login(login.decode())
@@ -83,6 +119,7 @@ class Doorkeeper:
             raise self.refused(login, channel, peer, "the customer is disabled")
         if not customer.allows_peer(peer):
             raise self.refused(login, channel, peer, "the address is in none of the allowed networks")
+        self._defence.succeeded(peer, customer.name)
         self._tell(LoginAccepted(customer.name, channel, peer, method))
         return CustomerAvatar(
             customer,
@@ -102,6 +139,16 @@ class Doorkeeper:
     def refused(self, login: bytes, channel: Channel, peer: str, reason: str) -> Refusal:
         """Tell of a refused login; what is to be raised then."""
         customer = self._named(login)
-        shown = login[:LONGEST_SHOWN].decode("utf-8", "backslashreplace")
-        self._tell(LoginRefused(shown, channel, peer, reason, customer.name if customer else None))
+        name = customer.name if customer is not None else None
+        self._tell(LoginRefused(shown(login), channel, peer, reason, name))
         return Refusal()
+
+
+def shown(login: bytes) -> str:
+    """*login* for a log line."""
+    return login[:LONGEST_SHOWN].decode("utf-8", "backslashreplace")
+
+
+def moment(seconds: float) -> str:
+    """The time *seconds* after 1970, as people read it."""
+    return iso(datetime.fromtimestamp(int(seconds), UTC))

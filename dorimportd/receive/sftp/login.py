@@ -29,6 +29,7 @@ from dorimportd.errors import LoginRefused as Refusal
 from dorimportd.events import Fault, SessionEnded
 from dorimportd.receive.avatar import CustomerAvatar
 from dorimportd.receive.house import House
+from dorimportd.receive.portal import shown
 from dorimportd.receive.sftp import algorithms
 from dorimportd.receive.sftp.fields import Fields, Unreadable, string
 from dorimportd.receive.sftp.mended import SILENT
@@ -70,9 +71,13 @@ class LoginService(SSHService):
         self._over = False
         self._failed = 0  # logins that could have been guesses
         self._keys_refused: set[bytes] = set()  # digests of login, key and reason
+        self._login_of_keys: bytes | None = None  # for which the last of them was refused
+        self._entered = False
 
     def serviceStopped(self) -> None:
         self._over = True
+        if self._login_of_keys is not None and not self._entered:
+            self._house.doorkeeper.keys_refused(self._login_of_keys, Channel.SFTP, self.transport.peer)
 
     def ssh_USERAUTH_REQUEST(self, packet: bytes) -> None:
         self._waiting.append(packet)
@@ -112,10 +117,12 @@ class LoginService(SSHService):
     async def _by_password(self, login: bytes, fields: Fields) -> CustomerAvatar:
         """Who this is.  Raises Refusal (section 8)."""
         changes, password = fields.boolean(), fields.string()
-        if changes or len(password) > LONGEST_PASSWORD:
-            reason = "the client wants to change the password" if changes else "the password is too long"
-            raise self._refusal(login, reason)
-        return await self._house.doorkeeper.by_password(login, password, Channel.SFTP, self.transport.peer)
+        doorkeeper, peer = self._house.doorkeeper, self.transport.peer
+        if changes:
+            raise doorkeeper.refused(login, Channel.SFTP, peer, "the client wants to change the password")
+        if len(password) > LONGEST_PASSWORD:
+            raise doorkeeper.guessed(login, Channel.SFTP, peer, "the password is too long")
+        return await doorkeeper.by_password(login, password, Channel.SFTP, peer)
 
     async def _by_key(self, login: bytes, fields: Fields) -> None:
         """Say whether a key would do, or let its owner in.  Raises Refusal (section 7)."""
@@ -156,6 +163,7 @@ class LoginService(SSHService):
 
     def _succeed(self, avatar: CustomerAvatar) -> None:
         if not self._gone():
+            self._entered = True
             self._enter(avatar)
 
     async def _refuse(self) -> None:
@@ -175,15 +183,13 @@ class LoginService(SSHService):
         if not self._gone():
             self.transport.sendPacket(MSG_USERAUTH_FAILURE, string(METHODS) + b"\0")
 
-    def _refusal(self, login: bytes, reason: str) -> Refusal:
-        return self._house.doorkeeper.refused(login, Channel.SFTP, self.transport.peer, reason)
-
     def _key_refused(self, login: bytes, blob: bytes, reason: str) -> Refusal:
         """Tell it once for each key and reason; a client that has ever more of them has guessed enough."""
         told = sha256(b"".join(map(string, (login, blob, reason.encode())))).digest()
         if told not in self._keys_refused:
             self._keys_refused.add(told)
-            self._refusal(login, reason)
+            self._login_of_keys = login
+            self._house.doorkeeper.refused(login, Channel.SFTP, self.transport.peer, reason)
         if len(self._keys_refused) >= MOST_KEYS:
             self._end(f"{len(self._keys_refused)} keys were refused")
         return Refusal()
@@ -200,8 +206,3 @@ def is_signed(signed: bytes, signature: bytes, algorithm: bytes, blob: bytes) ->
     if named != algorithm or (key.type() == "RSA" and key.size() < algorithms.RSA_BITS):
         return False
     return bool(key.verify(signature, signed))
-
-
-def shown(name: bytes) -> str:
-    """*name* for a log line."""
-    return name[:100].decode("utf-8", "backslashreplace")

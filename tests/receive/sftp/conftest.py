@@ -32,6 +32,7 @@ from twisted.python.failure import Failure
 from dorimportd.config.read import read_settings
 from dorimportd.config.secrets import hash_password
 from dorimportd.receive.avatar import CustomerAvatar
+from dorimportd.receive.defence import Defence
 from dorimportd.receive.house import House
 from dorimportd.receive.limits import SessionLimits, Sessions
 from dorimportd.receive.portal import Doorkeeper
@@ -245,7 +246,10 @@ def house(tmp_path, keys, hashed):
     spool = Spool(tmp_path / "spool", room=Room(limits.file_size, 0))
     told, clock, workers = Told(), Clock(), AtOnce()
     most = SessionLimits(limits.sessions, limits.sessions_per_address, limits.sessions_per_customer)
-    doorkeeper = Doorkeeper(lambda: settings, spool=spool, workers=workers, logins=workers, tell=told)
+    defence = Defence(lambda: settings.defence, clock.seconds)
+    doorkeeper = Doorkeeper(
+        lambda: settings, defence=defence, spool=spool, workers=workers, logins=workers, tell=told
+    )
     return House(doorkeeper, Sessions(lambda: most), lambda: settings, spool, workers, clock, None, told)
 
 

@@ -20,6 +20,7 @@ from zope.interface import implementer
 
 from dorimportd.config.read import read_settings
 from dorimportd.events import Event
+from dorimportd.receive.defence import Defence
 from dorimportd.receive.house import House
 from dorimportd.receive.limits import SessionLimits, Sessions
 from dorimportd.receive.portal import Doorkeeper
@@ -188,7 +189,12 @@ class Door:
     def _house(self) -> House:
         return House(
             doorkeeper=Doorkeeper(
-                lambda: self.settings, spool=self.spool, workers=self.workers, logins=self.workers, tell=print
+                lambda: self.settings,
+                defence=Defence(lambda: self.settings.defence, self.clock.seconds),
+                spool=self.spool,
+                workers=self.workers,
+                logins=self.workers,
+                tell=print,
             ),
             sessions=self.sessions,
             settings=lambda: self.settings,
