@@ -167,6 +167,7 @@ class SessionRefused(Event):
     channel: Channel
     peer: str
     reason: str
+    customer: str | None = None  # who had logged in rightly
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from dorimportd.daemon.absence import StoreStatus
 from dorimportd.daemon.delay import DelayService
 from dorimportd.daemon.importing import ImportService
 from dorimportd.daemon.listening import Listeners
+from dorimportd.daemon.logins import LastLogins, Login
 from dorimportd.events import AccountsOpened, BanLifted, Tell
 from dorimportd.receive.defence import Ban, Defence
 from dorimportd.receive.limits import Sessions
@@ -40,6 +41,7 @@ class Answers:
     listeners: Listeners
     sessions: Sessions
     defence: Defence
+    logins: LastLogins
     delay: DelayService
     host_keys: Sequence[Key]
     workers: Workers
@@ -55,6 +57,7 @@ class Answers:
             "wake": self.wake,
             "bans": self.bans,
             "lift": self.lift,
+            "logins": self.last_logins,
         }
 
     async def status(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -104,6 +107,14 @@ class Answers:
             self.tell(BanLifted(each.address))
         return {"lifted": [ban.address for ban in lifted]}
 
+    async def last_logins(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        customer = str(request.get("customer"))
+        until = self.defence.accounts.closed_until(customer)
+        return {
+            "logins": [login_shape(login) for login in self.logins.of(customer)],
+            "guarded_until": moment(until) if until is not None else None,
+        }
+
     async def wake(self, request: Mapping[str, Any]) -> dict[str, Any]:
         self.importing.wake(retried=True)
         return {"done": True, "mistakes": []}
@@ -124,6 +135,18 @@ def ban_shape(ban: Ban) -> dict[str, Any]:
     """A ban, for `bans`."""
     since, until = moment(ban.since), moment(ban.until)
     return {"address": ban.address, "since": since, "until": until, "why": ban.why}
+
+
+def login_shape(login: Login) -> dict[str, Any]:
+    """A login, for `customer show`."""
+    return {
+        "at": moment(login.at),
+        "channel": login.channel.value,
+        "address": login.address,
+        "accepted": login.accepted,
+        "how": login.how,
+        "times": login.times,
+    }
 
 
 def free_bytes(path: Path) -> int:

@@ -20,6 +20,7 @@ from dorimportd.daemon.delay import DelayService
 from dorimportd.daemon.housekeeping import Housekeeping
 from dorimportd.daemon.importing import ImportService
 from dorimportd.daemon.listening import Listeners
+from dorimportd.daemon.logins import LastLogins
 from dorimportd.daemon.recovering import MailRecovery
 from dorimportd.daemon.reload import CurrentSettings, Reload, addresses
 from dorimportd.daemon.supervise import Supervisor
@@ -94,6 +95,7 @@ class Appliance:
         }
         self.sessions = Sessions(lambda: session_limits(self.current()))
         self.defence = Defence(lambda: self.current().defence, steady_time(), lambda: self._bans.soon())
+        self._logins = LastLogins(steady_time())
         self._bans = BanKeeper(
             settings.state_directory,
             self.defence.state,
@@ -136,6 +138,7 @@ class Appliance:
             listeners=self.listeners,
             sessions=self.sessions,
             defence=self.defence,
+            logins=self._logins,
             delay=delay,
             host_keys=self._host_keys,
             workers=spool_workers,
@@ -234,6 +237,7 @@ class Appliance:
     def tell(self, event: Event) -> None:
         """Pass *event* on; an accepted delivery is imported at once, as one that is held no more."""
         self._tell_outside(event)
+        self._logins.note(event)
         if isinstance(event, DeliveryAccepted):
             self.importing.wake()
         elif isinstance(event, MailConfirmed):

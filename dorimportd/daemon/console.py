@@ -8,6 +8,7 @@ decided by the folder it lies in.
     {"verb": "reload"}       {"done": true} or {"done": false, "mistakes": [...]}
     {"verb": "wake"}         {"done": true}: look for deliveries that are to be imported
     {"verb": "bans"}         {"bans": [...]}: the addresses that are refused
+    {"verb": "logins", "customer": "..."}   {"logins": [...], ...}: its last ones
     {"verb": "lift"}         {"lifted": [...]}: all of them; with "address": "..." only that one
 """
 

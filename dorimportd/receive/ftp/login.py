@@ -76,7 +76,9 @@ async def password(session: Session, argument: bytes) -> Answer | None:
     try:
         session.enter(avatar)
     except TooManySessions as refusal:
-        session.house.tell(SessionRefused(Channel.FTP, session.peer, str(refusal)))
+        customer = avatar.customer.name
+        reason = f"{customer} has too many sessions"
+        session.house.tell(SessionRefused(Channel.FTP, session.peer, reason, customer))
         last(session, 421, str(refusal))
         return None
     return Answer(230, "Logged in. Put your files into this folder.")

@@ -84,7 +84,7 @@ class SftpTransport(MendedTransport):
         try:
             self._house.sessions.enter(customer)
         except TooManySessions as refusal:
-            self.tell(SessionRefused(Channel.SFTP, self.peer, f"{customer} has too many sessions"))
+            self.tell(SessionRefused(Channel.SFTP, self.peer, f"{customer} has too many sessions", customer))
             self.disconnect(DISCONNECT_TOO_MANY_CONNECTIONS, str(refusal))
             return
         self._customer = customer

@@ -1,4 +1,4 @@
-"""An address that guesses, at all doors of a running daemon."""
+"""Logins at a running daemon: what is told of them, and what becomes of an address that guesses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import smtplib
 import socket
 
 import pytest
-from appliance import PASSWORD, Appliance
+from appliance import PASSWORD, Appliance, need, run_client
 
 # 127.0.0.1 is never banned; the others of its network reach us as well.
 GUESSER, OTHER = "127.0.0.2", "127.0.0.3"
@@ -38,6 +38,44 @@ def appliance(tmp_path_factory):
     appliance.start()
     yield appliance
     appliance.end()
+
+
+def shown_logins(appliance):
+    """What `customer show` tells of acme's logins, in text without the time of day."""
+    lines = appliance.run_ctl("customer", "show", "acme").splitlines()
+    logins = [line.removeprefix("last login:").strip() for line in lines if line.startswith("last login:")]
+    return [re.sub(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ ", "", line) for line in logins]
+
+
+def test_customer_show_tells_the_last_logins_and_why_they_were_refused(appliance, tmp_path):
+    assert shown_logins(appliance) == ["none since the daemon was started"]
+    run_client(need("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "key")
+    told = run_client(need("ssh-keygen"), "-l", "-f", tmp_path / "key.pub").stdout.decode()
+    with connected(appliance, "127.0.0.1") as session:
+        for _ in range(2):
+            with pytest.raises(ftplib.error_perm):
+                session.login("acme", "x")
+        session.login("acme", PASSWORD)
+    port = str(appliance.port("sftp"))
+    options = [f"-oPort={port}", f"-oIdentityFile={tmp_path / 'key'}", "-oIdentitiesOnly=yes"]
+    options += ["-oBatchMode=yes", "-oStrictHostKeyChecking=no", f"-oUserKnownHostsFile={tmp_path / 'known'}"]
+    assert run_client(need("sftp"), *options, "acme@127.0.0.1").returncode == 255
+    assert shown_logins(appliance) == [
+        f"sftp from 127.0.0.1, refused: key {told.split()[1]} is not in this customer's file",
+        "ftp from 127.0.0.1, by password",
+        "ftp from 127.0.0.1, refused: wrong password (2 times, this the last)",
+    ]
+    found = appliance.ctl("customer", "show", "acme")["logins"]
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", each.pop("at")) for each in found)
+    accepted, refused = found[1:]
+    assert accepted == {
+        "channel": "ftp",
+        "address": "127.0.0.1",
+        "accepted": True,
+        "how": "password",
+        "times": 1,
+    }
+    assert refused == accepted | {"accepted": False, "how": "wrong password", "times": 2}
 
 
 def test_a_banned_address_is_told_so_at_every_door_and_by_bans(appliance):
@@ -84,6 +122,8 @@ def test_a_ban_outlives_a_restart(appliance):
     before = appliance.ctl("bans")
     appliance.stop()
     assert appliance.run_ctl("bans", status=1) == "No daemon is running.\n"
+    assert shown_logins(appliance) == ["not known: no daemon is running"]
+    assert appliance.ctl("customer", "show", "acme")["logins"] is None
     appliance.start()
     assert appliance.ctl("bans") == before
     with pytest.raises(ftplib.error_temp):
