@@ -113,6 +113,9 @@ class Limits(Table):
     sessions: Count = Field(default=500, description="at one time, over all channels")
     sessions_per_address: Count = Field(default=20, description="at one time")
     sessions_per_customer: Count = Field(default=10, description="at one time")
+    unauthenticated_sessions: Count = Field(
+        default=100, description="at one time without a login or a mail; then the oldest one ends"
+    )
     login_seconds: Seconds = Field(default=60, description="from the connection to the end of the login")
     login_attempts: Count = Field(default=6, description="that may fail in one session")
     idle_seconds: Seconds = Field(default=300, description="without a command or a byte")

@@ -324,7 +324,12 @@ def steady_time() -> Callable[[], float]:
 def session_limits(settings: Settings) -> SessionLimits:
     """How many sessions there may be."""
     limits = settings.limits
-    return SessionLimits(limits.sessions, limits.sessions_per_address, limits.sessions_per_customer)
+    return SessionLimits(
+        all=limits.sessions,
+        per_address=limits.sessions_per_address,
+        per_customer=limits.sessions_per_customer,
+        strangers=limits.unauthenticated_sessions,
+    )
 
 
 def open_spool(settings: Settings) -> Spool:

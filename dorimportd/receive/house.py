@@ -15,7 +15,9 @@ from dorimportd.receive.portal import Doorkeeper
 from dorimportd.receive.workers import Workers
 from dorimportd.spool.spool import Spool
 
-NO_LOGIN: Final = "the time for the login was over"  # why a session ended, for the log
+# Why a session ended, for the log.
+NO_LOGIN: Final = "the time for the login was over"
+CROWDED: Final = "too many sessions have not logged in, and this was the oldest of the address with most"
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,8 @@ from dorimportd.receive.ftp.session import Session
 from dorimportd.receive.ftp.timer import Timer
 from dorimportd.receive.ftp.transfers import status
 from dorimportd.receive.ftp.wire import Answer, read_command
-from dorimportd.receive.house import NO_LOGIN, House
+from dorimportd.receive.house import CROWDED, NO_LOGIN, House
+from dorimportd.receive.limits import Stranger
 from dorimportd.receive.tls import TlsContexts
 from dorimportd.words import Channel
 
@@ -46,6 +47,7 @@ class ControlConnection(LineReceiver):
         self._tls = tls
         self._peer = ""
         self._session: Session | None = None
+        self._stranger: Stranger | None = None  # until somebody has logged in
         self._waiting: deque[tuple[str, bytes]] = deque()
         self._busy = False
         self._timer = Timer(house.clock, self._idle)
@@ -71,6 +73,7 @@ class ControlConnection(LineReceiver):
             self.say(Answer(421, str(refusal)))
             self.close()
             return
+        self._stranger = self._house.sessions.strangers.add(self._peer, self._crowded_out)
         self._session = self._new_session()
         self._timer.start(self._house.settings().limits.login_seconds)
         self.say(Answer(220, "dorimportd takes your files."))
@@ -95,6 +98,7 @@ class ControlConnection(LineReceiver):
         self._timer.stop()
         self._closing.stop()
         self._waiting.clear()
+        self._house.sessions.strangers.forget(self._stranger)
         if self._session is not None:
             self._session.end()
             self._house.sessions.close(self._peer)
@@ -142,6 +146,8 @@ class ControlConnection(LineReceiver):
                 self._timer.stop()
             work = Deferred.fromCoroutine(answer_to(session, *self._waiting.popleft()))
             answer = await work.addErrback(self._defect)
+            if session.logged_in:
+                self._house.sessions.strangers.forget(self._stranger)
             if answer is not None:
                 self.say(answer)
         self._busy = False
@@ -166,6 +172,11 @@ class ControlConnection(LineReceiver):
         LineReceiver.clearLineBuffer(self)
         self._waiting.clear()
         self._tcp.startTLS(contexts.control)
+
+    def _crowded_out(self) -> None:
+        self._house.tell(SessionEnded(Channel.FTP, self._peer, CROWDED))
+        self.say(Answer(421, str(TooManySessions())))
+        self.close()
 
     def _idle(self) -> None:
         if self._session is not None and not self._session.logged_in:

@@ -19,7 +19,8 @@ from dorimportd.errors import TooManySessions
 from dorimportd.events import SessionEnded, SessionRefused
 from dorimportd.receive.addresses import plain_address
 from dorimportd.receive.avatar import CustomerAvatar
-from dorimportd.receive.house import NO_LOGIN, House
+from dorimportd.receive.house import CROWDED, NO_LOGIN, House
+from dorimportd.receive.limits import Stranger
 from dorimportd.receive.sftp.channel import SftpChannel
 from dorimportd.receive.sftp.fields import Fields, string
 from dorimportd.receive.sftp.login import LoginService
@@ -38,6 +39,7 @@ class SftpTransport(MendedTransport):
         self.gone: Deferred[None] = Deferred()
         self._house = house
         self._counted = False
+        self._stranger: Stranger | None = None
         self._customer: str | None = None  # who has logged in
         self._timer: IDelayedCall | None = None
         self._heard = 0.0  # when the client was last heard of, by the clock
@@ -51,6 +53,7 @@ class SftpTransport(MendedTransport):
             self._turn_away(refusal)
             return
         self._counted = True
+        self._stranger = self._house.sessions.strangers.add(self.peer, self._crowded_out)
         # test_a_connection_that_does_not_log_in_is_ended: from here on, not only once there are keys.
         self._timer = self.clock.callLater(self._house.settings().limits.login_seconds, self._too_slow)
         super().connectionMade()
@@ -63,6 +66,7 @@ class SftpTransport(MendedTransport):
         super().connectionLost(reason)
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
+        self._house.sessions.strangers.forget(self._stranger)
         if self._counted:
             self._house.sessions.close(self.peer)
         if self._customer is not None:
@@ -88,6 +92,7 @@ class SftpTransport(MendedTransport):
             self.disconnect(DISCONNECT_TOO_MANY_CONNECTIONS, str(refusal))
             return
         self._customer = customer
+        self._house.sessions.strangers.forget(self._stranger)
         if self._timer is not None:
             self._timer.cancel()
         self._check_idle()
@@ -113,6 +118,10 @@ class SftpTransport(MendedTransport):
         self.ended = str(refusal)
         self.transport.write(f"{refusal}\r\n".encode())
         self.transport.loseConnection()
+
+    def _crowded_out(self) -> None:
+        self.tell(SessionEnded(Channel.SFTP, self.peer, CROWDED))
+        self.disconnect(DISCONNECT_TOO_MANY_CONNECTIONS, str(TooManySessions()))
 
     def _too_slow(self) -> None:
         self.tell(SessionEnded(Channel.SFTP, self.peer, NO_LOGIN))

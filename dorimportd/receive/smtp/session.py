@@ -23,11 +23,13 @@ from dorimportd.events import (
     MailArchived,
     MailConfirmed,
     MailRefused,
+    SessionEnded,
     SessionRefused,
 )
 from dorimportd.instants import reach
 from dorimportd.receive.addresses import plain_address
-from dorimportd.receive.house import House
+from dorimportd.receive.house import CROWDED, House
+from dorimportd.receive.limits import Stranger
 from dorimportd.receive.replies import reply_to
 from dorimportd.receive.smtp.commands import COMMANDS, Breach, Stage, read_command
 from dorimportd.receive.smtp.envelope import MailEnvelope, add_recipient, begin_envelope
@@ -56,6 +58,7 @@ class MailSession(MendedESMTP):
         self._house = house
         self._settings = house.settings()  # a session keeps those it began with
         self._counted = False
+        self._stranger: Stranger | None = None  # until a mail begins
         self._greeted = False
         self._envelope: MailEnvelope | None = None
         self._incoming: IncomingMail | None = None
@@ -76,7 +79,13 @@ class MailSession(MendedESMTP):
             self.hang_up()
             return
         self._counted = True
+        self._stranger = self._house.sessions.strangers.add(self._peer, self._crowded_out)
         super().connectionMade()
+
+    def _crowded_out(self) -> None:
+        self._house.tell(SessionEnded(Channel.SMTP, self._peer, CROWDED))
+        self._refuse(TooManySessions())
+        self.hang_up()
 
     def greeting(self) -> bytes:
         return b"%b ESMTP dorimportd" % self.host
@@ -95,6 +104,7 @@ class MailSession(MendedESMTP):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Half a message leaves nothing."""
         super().connectionLost(reason)
+        self._house.sessions.strangers.forget(self._stranger)
         if self._counted:
             self._house.sessions.close(self._peer)
             self._counted = False
@@ -157,6 +167,7 @@ class MailSession(MendedESMTP):
             incoming, self._incoming = self._incoming, None
             await incoming.drop()
             return
+        self._house.sessions.strangers.forget(self._stranger)
         self._say(354, "", "Send the message; a line with a single dot ends it.")
         self.begin_message()
 

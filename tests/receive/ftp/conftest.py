@@ -305,7 +305,12 @@ class Scene:
         self._data: list[DataConnection] = []
         self.workers = AtOnce()
         self.sessions = Sessions(
-            lambda: SessionLimits(most.sessions, most.sessions_per_address, most.sessions_per_customer)
+            lambda: SessionLimits(
+                most.sessions,
+                most.sessions_per_address,
+                most.sessions_per_customer,
+                most.unauthenticated_sessions,
+            )
         )
         self.spool = Spool(folder / "spool", room=Room(most.file_size, 0))
         doorkeeper = Doorkeeper(

@@ -19,6 +19,7 @@ from dorimportd.events import (
     UploadAbandoned,
 )
 from dorimportd.receive.ftp.commands import COMMANDS
+from dorimportd.receive.house import CROWDED
 from dorimportd.receive.uploads import WAITING_LIMIT
 from dorimportd.words import Channel
 
@@ -88,6 +89,24 @@ def test_there_are_only_so_many_sessions(make_scene):
     scene.lose(first)
     scene.connect()
     assert scene.wire.read() == "220 dorimportd takes your files.\r\n"
+
+
+def test_a_session_without_a_login_gives_way_to_the_next_one(make_scene):
+    scene = make_scene("unauthenticated_sessions = 1").login()
+    first, first_wire = scene.control, scene.wire
+    scene.connect()
+    second, second_wire = scene.control, scene.wire
+    scene.connect()
+    refusal = "There are too many sessions. Please try again later."
+    assert second_wire.read() == f"220 dorimportd takes your files.\r\n421 {refusal}\r\n"
+    assert not first_wire.disconnecting
+    assert second_wire.disconnecting
+    assert scene.told[1:] == [SessionEnded(Channel.FTP, "192.0.2.7", CROWDED)]
+    scene.lose(second)
+    scene.lose()
+    scene.connect()
+    assert scene.told[2:] == []
+    scene.lose(first)
 
 
 def test_a_customer_has_only_so_many_sessions(make_scene):

@@ -245,7 +245,7 @@ def house(tmp_path, keys, hashed):
     limits = settings.limits
     spool = Spool(tmp_path / "spool", room=Room(limits.file_size, 0))
     told, clock, workers = Told(), Clock(), AtOnce()
-    most = SessionLimits(limits.sessions, limits.sessions_per_address, limits.sessions_per_customer)
+    most = SessionLimits(limits.sessions, limits.sessions_per_address, limits.sessions_per_customer, 3)
     defence = Defence(lambda: settings.defence, clock.seconds)
     doorkeeper = Doorkeeper(
         lambda: settings, defence=defence, spool=spool, workers=workers, logins=workers, tell=told

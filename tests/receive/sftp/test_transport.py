@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from twisted.conch.ssh.common import NS
 from twisted.conch.ssh.transport import SSHTransportBase
 
-from dorimportd.events import DeliveryAccepted, Fault, LoginAccepted, UploadAbandoned
+from dorimportd.events import DeliveryAccepted, Fault, LoginAccepted, SessionRefused, UploadAbandoned
 
 
 def abandoned(house):
@@ -77,6 +77,7 @@ def test_sessions_are_counted_and_forgotten(connect, house):
     assert [each.split("' ")[-1] for each in house.tell.sentences() if "refused" in each] == [
         "sftp session from 192.0.2.7 refused: acme has too many sessions"
     ]
+    assert [each.customer for each in house.tell if isinstance(each, SessionRefused)] == ["acme"]
 
 
 @pytest.fixture
@@ -103,6 +104,22 @@ def test_an_address_that_came_to_an_ipv6_listener_is_counted_as_itself(connect, 
         house.sessions.open("192.0.2.7")
     _, tcp = connect.raw()
     assert tcp.value() == b"There are too many sessions. Please try again later.\r\n"
+
+
+def test_a_session_without_a_login_gives_way_to_the_next_one(connect, house):
+    (first, tcp), *others = [connect.raw("192.0.2.9") for _ in range(3)]
+    wire = connect()
+    assert (first.ended, tcp.disconnecting) == ("There are too many sessions. Please try again later.", True)
+    assert house.tell.sentences()[0] == (
+        "sftp session from 192.0.2.9 ended: too many sessions have not logged in, and this was the oldest of "
+        "the address with most"
+    )
+    connect.raw("192.0.2.10")  # takes the place of nobody: the customer has logged in
+    assert [each.ended for each, _ in others] == [None, None]
+    assert wire.server.ended is None
+    others[0][0].connectionLost()
+    connect.raw("192.0.2.11")
+    assert others[1][0].ended is None
 
 
 def test_the_time_for_the_login_begins_with_the_connection(raw, house):

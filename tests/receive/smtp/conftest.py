@@ -148,7 +148,9 @@ class Door:
         self.settings = read_settings(self.config)
         limits = self.settings.limits
         self.sessions = Sessions(
-            lambda: SessionLimits(limits.sessions, limits.sessions_per_address, limits.sessions_per_customer)
+            lambda: SessionLimits(
+                limits.sessions, limits.sessions_per_address, limits.sessions_per_customer, 2
+            )
         )
 
     def connect(self, tls: Any = None, peer: IPv6Address | None = None) -> Client:
