@@ -120,6 +120,7 @@ def test_a_session_without_a_login_gives_way_to_the_next_one(connect, house):
     others[0][0].connectionLost()
     connect.raw("192.0.2.11")
     assert others[1][0].ended is None
+    assert sum("have not logged in" in each for each in house.tell.sentences()) == 1
 
 
 def test_the_time_for_the_login_begins_with_the_connection(raw, house):

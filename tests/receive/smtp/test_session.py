@@ -333,6 +333,7 @@ def test_a_session_without_a_mail_gives_way_to_the_next_one(door: Any):
     others[0].lose()
     assert not door.connect(peer=IPv6Address("TCP", "2001:db9::1", 4711)).wire.disconnecting
     assert not others[1].wire.disconnecting
+    assert len(door.events) == 1
 
 
 def test_a_client_that_takes_nothing_is_cut_off(door: Any):
