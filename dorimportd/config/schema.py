@@ -119,6 +119,9 @@ class Limits(Table):
     login_seconds: Seconds = Field(default=60, description="from the connection to the end of the login")
     login_attempts: Count = Field(default=6, description="that may fail in one session")
     idle_seconds: Seconds = Field(default=300, description="without a command or a byte")
+    minimum_rate: Annotated[Size, Field(ge=0, le=MIB)] = Field(
+        default=KIB, description="bytes per second of an upload by SFTP or FTP, over a minute; 0 is none"
+    )
     import_workers: Annotated[int, Field(ge=1, le=64)] = Field(
         default=2, description="files read at one time"
     )

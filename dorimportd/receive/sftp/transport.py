@@ -106,7 +106,8 @@ class SftpTransport(MendedTransport):
 
     def _serve(self, avatar: CustomerAvatar, outlet: Outlet) -> SftpServer:
         session = SftpSession(avatar, self._house.workers)
-        return SftpServer(session, outlet, flow=self.flow, clock=self.clock, tell=self.tell)
+        rate = self._house.settings().limits.minimum_rate
+        return SftpServer(session, outlet, flow=self.flow, clock=self.clock, tell=self.tell, rate=rate)
 
     def _ending(self, ended: Deferred[None]) -> None:
         self._endings.add(ended)

@@ -166,8 +166,8 @@ def test_who_does_not_take_the_last_answer_is_cut_off(scene):
     assert scene.wire.aborted
 
 
-def test_a_transfer_that_moves_is_not_idle_and_one_that_stalls_is_broken_off(scene):
-    scene.login()
+def test_a_transfer_that_moves_is_not_idle_and_one_that_stalls_is_broken_off(make_scene):
+    scene = make_scene("minimum_rate = 0").login()
     connection, wire = scene.begin("STOR slow.csv")
     scene.wire.read()
     for _ in range(4):
@@ -182,6 +182,39 @@ def test_a_transfer_that_moves_is_not_idle_and_one_that_stalls_is_broken_off(sce
     assert scene.wire.read() == f"426 The transfer was broken off: {why}. 4 bytes are kept.\r\n"
     assert scene.told[-1] == UploadAbandoned("acme", Channel.FTP, "slow.csv", 4, why)
     assert scene.ask("NOOP") == "200 Done.\r\n"
+
+
+def test_a_transfer_that_drips_is_broken_off(scene):
+    scene.login()
+    connection, wire = scene.begin("STOR slow.csv")
+    scene.wire.read()
+    for _ in range(61):
+        connection.dataReceived(bytes(1024))
+        scene.clock.advance(1)
+    for _ in range(59):
+        connection.dataReceived(bytes(1023))
+        scene.clock.advance(1)
+    assert not wire.aborted
+    connection.dataReceived(b"x")
+    assert wire.aborted
+    connection.connectionLost(Failure(ConnectionDone()))
+    scene.clock.advance(1)
+    why = "less than 1024 bytes a second came for a minute"
+    size = 61 * 1024 + 59 * 1023 + 1
+    assert scene.wire.read() == f"426 The transfer was broken off: {why}. {size} bytes are kept.\r\n"
+    assert scene.told[-1] == UploadAbandoned("acme", Channel.FTP, "slow.csv", size, why)
+
+
+def test_a_disk_that_is_slow_is_not_the_sender_s_time(scene):
+    scene.login()
+    connection, wire = scene.begin("STOR slow.csv")
+    scene.workers.held = True
+    for _ in range(5):
+        connection.dataReceived(b"x")
+        scene.clock.advance(100)
+        scene.workers.release()
+        scene.clock.advance(1)
+    assert not wire.aborted
 
 
 def test_a_data_connection_is_awaited_for_half_a_minute(scene):

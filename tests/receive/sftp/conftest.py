@@ -105,7 +105,8 @@ class Outlet:
 class Session:
     """A client of one subsystem: it says a request and sees the answer."""
 
-    def __init__(self, tmp_path, workers=None, largest=1_000_000):
+    def __init__(self, tmp_path, workers=None, largest=1_000_000, rate=0):
+        self.rate = rate
         self.workers = workers or AtOnce()
         self.told = []
         self.clock = Clock()
@@ -129,7 +130,9 @@ class Session:
             may_send=lambda: True,
         )
         session = SftpSession(self.avatar, self.workers)
-        return SftpServer(session, outlet, flow=self.flow, clock=self.clock, tell=self.told.append)
+        return SftpServer(
+            session, outlet, flow=self.flow, clock=self.clock, tell=self.told.append, rate=self.rate
+        )
 
     def send(self, raw):
         self.server.received(raw)
@@ -194,6 +197,12 @@ def session(tmp_path):
 def later(tmp_path):
     """A session whose workers wait to be told."""
     return Session(tmp_path, workers=Later())
+
+
+@pytest.fixture
+def hurried(tmp_path):
+    """A session whose workers wait to be told, and whose client is to send 10 bytes a second."""
+    return Session(tmp_path, workers=Later(), rate=10)
 
 
 @pytest.fixture

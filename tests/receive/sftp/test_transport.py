@@ -160,6 +160,16 @@ def test_a_session_is_not_idle_while_something_is_done_for_it(connect, house):
     assert wire.server.ended == "Nothing came for too long."
 
 
+def test_a_file_that_drips_is_kept_for_resuming(connect, house):
+    wire = connect()
+    channel = wire.sftp()
+    handle = wire.begin_upload(channel, b"/a.csv", b"abc")
+    wire.clock.advance(60)
+    wire.send(channel, struct.pack("!LBL", 5 + 21, 6, 3) + NS(handle) + struct.pack("!Q", 3) + NS(b"d"))
+    (told,) = abandoned(house)
+    assert (told.name, told.reason) == ("a.csv", "Less than 1024 bytes a second came for a minute.")
+
+
 def test_new_keys_in_the_middle_of_an_upload_change_nothing(connect, house):
     wire = connect()
     channel = wire.sftp()
