@@ -60,6 +60,11 @@ class TooManySessions(TryLater):
     hint = "Please try again later."
 
 
+class AddressBanned(TryLater):
+    text = "Too many logins from your address have failed."
+    hint = "Please try again later."
+
+
 class TooLarge(Refused):
     text = "The file is larger than this server takes."
 

@@ -165,6 +165,7 @@ class LoginRefused(Event):
     channel: Channel
     peer: str
     reason: str  # for us; the peer is told the same text in every case
+    customer: str | None = None  # whose login it is, when it is one
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +175,69 @@ class SessionRefused(Event):
 
     channel: Channel
     peer: str
+    reason: str
+    customer: str | None = None  # who had logged in rightly
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnded(Event):
+    line = "{channel} session from {peer} ended: {reason}"
+    level = Level.WARNING
+
+    channel: Channel
+    peer: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddressBanned(Event):
+    line = "{address} is banned until {until}: {why}"
+    level = Level.WARNING
+
+    address: str
+    until: str  # ISO 8601
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class BanLifted(Event):
+    line = "the ban of {address} is lifted by dorimportctl"
+
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccountGuarded(Event):
+    line = (
+        "too many wrong passwords for {customer}: until {until} a password counts only from addresses that "
+        "have logged in before; keys count as always"
+    )
+    level = Level.WARNING
+
+    customer: str
+    until: str  # ISO 8601
+
+
+@dataclass(frozen=True, slots=True)
+class AccountsOpened(Event):
+    line = "passwords count again from all addresses, by dorimportctl"
+
+
+@dataclass(frozen=True, slots=True)
+class BansUnreadable(Event):
+    line = "{path} cannot be read, so bans from before the start are forgotten: {reason}"
+    level = Level.WARNING
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BansNotKept(Event):
+    line = "{path} cannot be written, so bans would not outlive a restart: {reason}"
+    level = Level.WARNING
+
+    path: str
     reason: str
 
 

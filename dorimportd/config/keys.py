@@ -99,16 +99,20 @@ def read_key(line: str, number: int = 1) -> PublicKey:
     if len(words) < 2 or words[0][0] not in TAKEN:
         raise Unfit("is not a public key such as 'ssh-ed25519 AAAA… comment'")
     blob = decoded(words[1][0])
-    digest = b64encode(sha256(blob).digest()).decode().rstrip("=")
     return PublicKey(
         type=words[0][0],
         blob=blob,
         comment=line[words[1].end() :].strip(),
-        fingerprint=f"SHA256:{digest}",
+        fingerprint=fingerprint(blob),
         bits=checked_bits(words[0][0], blob),
         line=number,
         networks=read_options(options),
     )
+
+
+def fingerprint(blob: bytes) -> str:
+    """Of the key *blob*, as ssh-keygen -l shows it."""
+    return f"SHA256:{b64encode(sha256(blob).digest()).decode().rstrip('=')}"
 
 
 def refuse_what_is_no_key(word: str) -> None:

@@ -165,6 +165,7 @@ def settings(
         tls=reference.tls,
         database_url=reference.database_url,
         limits=file.limits,
+        defence=file.defence,
         retention=file.retention,
         customers=MappingProxyType(dict(customers)),
         formats=MappingProxyType(dict(formats)),

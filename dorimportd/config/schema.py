@@ -133,14 +133,35 @@ class Limits(Table):
     sessions: Count = Field(default=500, description="at one time, over all channels")
     sessions_per_address: Count = Field(default=20, description="at one time")
     sessions_per_customer: Count = Field(default=10, description="at one time")
+    unauthenticated_sessions: Count = Field(
+        default=100, description="at one time without a login or a mail; then the oldest one ends"
+    )
     login_seconds: Seconds = Field(default=60, description="from the connection to the end of the login")
     login_attempts: Count = Field(default=6, description="that may fail in one session")
     idle_seconds: Seconds = Field(
         default=300, description="without a command or a byte; in a mail session, without a message"
     )
     mails_per_session: Count = Field(default=100, description="then the sender has to connect again")
+    minimum_rate: Annotated[Size, Field(ge=0, le=MIB)] = Field(
+        default=KIB, description="bytes per second of an upload by SFTP or FTP, over a minute; 0 is none"
+    )
     import_workers: Annotated[int, Field(ge=1, le=64)] = Field(
         default=2, description="files read at one time"
+    )
+
+
+class Defence(Table):
+    """Against those who guess passwords, over all channels."""
+
+    ban_score: Annotated[int, Field(ge=1, le=100)] = Field(
+        default=15,
+        description="points in 30 minutes, then the address is refused: unknown user 2, wrong password 1",
+    )
+    ban_seconds: Seconds = Field(
+        default=1800, description="of the first ban; each further one is longer by half, up to a day"
+    )
+    never_banned: ListOf[NetworkOrAddress] = Field(
+        default=(), description="networks and addresses; 127.0.0.1 and ::1 are never banned either"
     )
 
 
@@ -172,6 +193,7 @@ class MainFile(Table):
     tls: Tls = Tls()
     database: Database = Database()
     limits: Limits = Limits()
+    defence: Defence = Defence()
     retention: Retention = Retention()
 
 

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from dorimportd.config.keys import PublicKey, lies_in
-from dorimportd.config.schema import Ftp, Limits, Retention, Sftp, Smtp
+from dorimportd.config.schema import Defence, Ftp, Limits, Retention, Sftp, Smtp
 from dorimportd.config.values import Network
 from dorimportd.parse.format import Format
 from dorimportd.toml import BadToml, Mistake
@@ -92,6 +92,7 @@ class Settings:
     tls: Certificate | None  # None: a self-signed one in the state directory
     database_url: str = field(repr=False)  # a path in it is absolute
     limits: Limits
+    defence: Defence
     retention: Retention
     customers: Mapping[str, Customer]  # by name
     formats: Mapping[str, Format]  # by name

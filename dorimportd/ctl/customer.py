@@ -18,6 +18,7 @@ from dorimportd.config.values import NAME
 from dorimportd.ctl.desk import USAGE, Desk, Stopped, say, say_json
 from dorimportd.ctl.formats import read_format
 from dorimportd.ctl.importing import opened_file
+from dorimportd.ctl.logins import login_lines, logins
 from dorimportd.ctl.unfinished import unfinished, unfinished_line
 from dorimportd.report.sheet import sheet
 from dorimportd.report.tables import table
@@ -34,7 +35,7 @@ def add_arguments(words: Any) -> None:
     list_.add_argument("--json", action="store_true")
     list_.set_defaults(command=list_customers)
     for name, command, text in (
-        ("show", show, "what is set for one, and what it has begun to send"),
+        ("show", show, "what is set for one, what it has begun to send, and its last logins"),
         ("sheet", show_sheet, "what to send the customer: host, ports, user name, fingerprints"),
         ("disable", disable, "take nothing more from this customer"),
         ("enable", enable, "take files from this customer again"),
@@ -269,11 +270,11 @@ def key_shape(key: PublicKey) -> dict[str, Any]:
 
 
 def show(desk: Desk, asked: argparse.Namespace) -> int:
-    """What is set for one customer, and what it has begun to send."""
+    """What is set for one customer, what it has begun to send, and how it last logged in."""
     shape = customer_shape(desk.customer(asked.name), desk)
-    begun = unfinished(desk, asked.name)
+    begun, told = unfinished(desk, asked.name), logins(desk, asked.name)
     if asked.json:
-        say_json({**shape, "unfinished": begun})
+        say_json({**shape, "unfinished": begun, "logins": None if isinstance(told, str) else told["logins"]})
         return 0
     for name, value in shape.items():
         text = (
@@ -284,6 +285,8 @@ def show(desk: Desk, asked: argparse.Namespace) -> int:
         say(f"{name + ':':<17} {cell(text) if text not in (None, []) else ''}".rstrip())
     for each in begun:
         say(f"{'unfinished:':<17} {unfinished_line(each)}")
+    for line in login_lines(told):
+        say(f"{'last login:':<17} {line}")
     return 0
 
 

@@ -10,7 +10,7 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -149,8 +149,8 @@ class Desk:
             os.setegid(owners_group)
             os.seteuid(owner)
 
-    def ask_daemon(self, verb: str) -> dict[str, Any] | None:
-        """What the running daemon answers; None when none is running.
+    def ask_daemon(self, verb: str, **more: str | None) -> dict[str, Any] | None:
+        """What the running daemon answers to *verb*, with *more* to it; None when none is running.
 
         Raises Stopped when it does not do what *verb* asks, and when it cannot be asked.
         """
@@ -166,7 +166,7 @@ class Desk:
                 session.settimeout(ANSWER_SECONDS)
                 # A socket's path may have 107 bytes only; through the handle of its folder it is short.
                 session.connect(f"/proc/self/fd/{handle}/{SOCKET}")
-                return answer(session, verb)
+                return answer(session, verb, more)
         except (FileNotFoundError, ConnectionRefusedError):
             return None
         except PermissionError as error:
@@ -203,9 +203,9 @@ class Desk:
         return self.ask_daemon("wake") is not None
 
 
-def answer(session: socket.socket, verb: str) -> dict[str, Any]:
+def answer(session: socket.socket, verb: str, more: Mapping[str, str | None]) -> dict[str, Any]:
     """Ask over *session*; the answer is one line of JSON.  Raises OSError, or Stopped when it is a no."""
-    session.sendall(json.dumps({"verb": verb}).encode() + b"\n")
+    session.sendall(json.dumps({"verb": verb, **more}).encode() + b"\n")
     with session.makefile("rb") as lines:
         line = lines.readline()
     if not line.endswith(b"\n"):

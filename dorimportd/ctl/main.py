@@ -16,6 +16,7 @@ import dorimportd
 from dorimportd import instants
 from dorimportd.ctl import (
     backup,
+    bans,
     check,
     customer,
     deliveries,
@@ -37,7 +38,7 @@ Command = Callable[[Desk, argparse.Namespace], int]
 
 # In the order of `dorimportctl --help`.
 WORDS: Final = (
-    *(check, reload, status, customer, formats, importing, deliveries, transactions, why),
+    *(check, reload, status, bans, customer, formats, importing, deliveries, transactions, why),
     *(verify, rebuild, backup, manual),
 )
 

@@ -17,7 +17,11 @@ from dorimportd.daemon.absence import StoreStatus
 from dorimportd.daemon.delay import DelayService
 from dorimportd.daemon.importing import ImportService
 from dorimportd.daemon.listening import Listeners
+from dorimportd.daemon.logins import LastLogins, Login
+from dorimportd.events import AccountsOpened, BanLifted, Tell
+from dorimportd.receive.defence import Ban, Defence
 from dorimportd.receive.limits import Sessions
+from dorimportd.receive.portal import moment
 from dorimportd.receive.sftp.host_keys import fingerprints
 from dorimportd.receive.workers import Workers
 from dorimportd.report.shapes import delivery_shape, status_shape
@@ -36,15 +40,25 @@ class Answers:
     importing: ImportService
     listeners: Listeners
     sessions: Sessions
+    defence: Defence
+    logins: LastLogins
     delay: DelayService
     host_keys: Callable[[], Sequence[Key]]
     workers: Workers
     reload_all: Callable[[], Awaitable[list[str]]]
+    tell: Tell
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def verbs(self) -> dict[str, Verb]:
-        return {"status": self.status, "reload": self.reload, "wake": self.wake}
+        return {
+            "status": self.status,
+            "reload": self.reload,
+            "wake": self.wake,
+            "bans": self.bans,
+            "lift": self.lift,
+            "logins": self.last_logins,
+        }
 
     async def status(self, request: Mapping[str, Any]) -> dict[str, Any]:
         settings = self.settings()
@@ -76,6 +90,34 @@ class Answers:
         mistakes = await self.reload_all()
         return {"done": not mistakes, "mistakes": mistakes}
 
+    async def bans(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        return {"bans": [ban_shape(ban) for ban in self.defence.bans()]}
+
+    async def lift(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Of one address, or of all when none is named; then accounts that are guarded are open again."""
+        address = request.get("address")
+        if address is None:
+            lifted = [ban for each in self.defence.bans() if (ban := self.defence.lift(each.address))]
+            self.defence.accounts.open_all()
+            self.tell(AccountsOpened())
+        else:
+            try:
+                ban = self.defence.lift(str(address))
+            except ValueError:
+                return {"done": False, "mistakes": [f"{address!r} is not an address."]}
+            lifted = [ban] if ban is not None else []
+        for each in lifted:
+            self.tell(BanLifted(each.address))
+        return {"lifted": [ban.address for ban in lifted]}
+
+    async def last_logins(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        customer = str(request.get("customer"))
+        until = self.defence.accounts.closed_until(customer)
+        return {
+            "logins": [login_shape(login) for login in self.logins.of(customer)],
+            "guarded_until": moment(until) if until is not None else None,
+        }
+
     async def wake(self, request: Mapping[str, Any]) -> dict[str, Any]:
         self.importing.wake(retried=True)
         return {"done": True, "mistakes": []}
@@ -89,6 +131,24 @@ def database_shape(status: StoreStatus, url: str) -> dict[str, Any]:
         "reason": status.reason,
         "since": status.since and iso(status.since),
         "next_try_seconds": status.next_try_seconds,
+    }
+
+
+def ban_shape(ban: Ban) -> dict[str, Any]:
+    """A ban, for `bans`."""
+    since, until = moment(ban.since), moment(ban.until)
+    return {"address": ban.address, "since": since, "until": until, "why": ban.why}
+
+
+def login_shape(login: Login) -> dict[str, Any]:
+    """A login, for `customer show`."""
+    return {
+        "at": moment(login.at),
+        "channel": login.channel.value,
+        "address": login.address,
+        "accepted": login.accepted,
+        "how": login.how,
+        "times": login.times,
     }
 
 

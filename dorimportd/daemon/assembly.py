@@ -16,10 +16,12 @@ import dorimportd
 from dorimportd.config.settings import Settings, own_hostname
 from dorimportd.daemon.answers import Answers
 from dorimportd.daemon.console import Console
+from dorimportd.daemon.defending import BanKeeper
 from dorimportd.daemon.delay import DelayService
 from dorimportd.daemon.housekeeping import Housekeeping
 from dorimportd.daemon.importing import ImportService
 from dorimportd.daemon.listening import Door, Listeners
+from dorimportd.daemon.logins import LastLogins
 from dorimportd.daemon.recovering import MailRecovery
 from dorimportd.daemon.reload import CurrentSettings, Identity, Reload, addresses
 from dorimportd.daemon.supervise import Supervisor
@@ -40,6 +42,8 @@ from dorimportd.pipeline.history import History
 from dorimportd.pipeline.importer import Importer, Plan
 from dorimportd.pipeline.planning import plan_for
 from dorimportd.pipeline.turns import Turns
+from dorimportd.receive.banned import GuardedFactory
+from dorimportd.receive.defence import Defence
 from dorimportd.receive.ftp.control import FtpFactory, ftp_factory
 from dorimportd.receive.house import House
 from dorimportd.receive.limits import SessionLimits, Sessions
@@ -95,6 +99,16 @@ class Appliance:
             "keep": ThreadWorkers(reactor, "keep", 1),  # its work is long, and nobody waits for it
         }
         self.sessions = Sessions(lambda: session_limits(self.current()))
+        self.defence = Defence(lambda: self.current().defence, steady_time(), lambda: self._bans.soon())
+        self._logins = LastLogins(steady_time())
+        self._bans = BanKeeper(
+            settings.state_directory,
+            self.defence.state,
+            workers=self._pools["spool"],
+            clock=reactor,
+            tell=self.tell,
+        )
+        self._bans.restore(self.defence)
         self._build(config)
 
     def _build(self, config: Path) -> None:
@@ -128,10 +142,13 @@ class Appliance:
             importing=self.importing,
             listeners=self.listeners,
             sessions=self.sessions,
+            defence=self.defence,
+            logins=self._logins,
             delay=delay,
             host_keys=lambda: self._host_keys,
             workers=spool_workers,
             reload_all=self.reload,
+            tell=self.tell,
         )
         self._services = MultiService()
         for service in (
@@ -154,6 +171,7 @@ class Appliance:
                 wall=time.time,
                 tell=self.tell,
             ),
+            self._bans,
             Console(self._reactor, self.current().state_directory, answers.verbs, self.tell),
         ):
             service.setServiceParent(self._services)
@@ -161,6 +179,7 @@ class Appliance:
     def _factories(self) -> Mapping[Door, IProtocolFactory]:
         doorkeeper = Doorkeeper(
             self.current,
+            defence=self.defence,
             spool=self.spool,
             workers=self._pools["spool"],
             logins=self._pools["login"],
@@ -185,7 +204,8 @@ class Appliance:
             Door(Channel.SMTP, TlsStart.OPTIONAL): smtp_factory(house, contexts),
             Door(Channel.SMTP, TlsStart.IMPLICIT): smtp_factory(house, contexts, TlsStart.IMPLICIT),
         }
-        return {Door(Channel.SFTP): self._sftp, **self._with_tls}
+        doors = {Door(Channel.SFTP): self._sftp, **self._with_tls}
+        return {door: GuardedFactory(behind, door.channel, self.defence) for door, behind in doors.items()}
 
     # Life.
 
@@ -228,6 +248,7 @@ class Appliance:
     def tell(self, event: Event) -> None:
         """Pass *event* on; an accepted delivery is imported at once, as one that is held no more."""
         self._tell_outside(event)
+        self._logins.note(event)
         if isinstance(event, DeliveryAccepted):
             self.importing.wake()
         elif isinstance(event, MailConfirmed):
@@ -317,10 +338,21 @@ def import_threads(settings: Settings) -> int:
     return settings.limits.import_workers + 1
 
 
+def steady_time() -> Callable[[], float]:
+    """The time of day by a clock that nobody sets while we run: seconds since 1970."""
+    began = time.time() - time.monotonic()
+    return lambda: began + time.monotonic()
+
+
 def session_limits(settings: Settings) -> SessionLimits:
     """How many sessions there may be."""
     limits = settings.limits
-    return SessionLimits(limits.sessions, limits.sessions_per_address, limits.sessions_per_customer)
+    return SessionLimits(
+        all=limits.sessions,
+        per_address=limits.sessions_per_address,
+        per_customer=limits.sessions_per_customer,
+        strangers=limits.unauthenticated_sessions,
+    )
 
 
 def open_spool(settings: Settings) -> Spool:

@@ -7,6 +7,9 @@ decided by the folder it lies in.
     {"verb": "status"}       what `dorimportctl status --json` shows of the running daemon
     {"verb": "reload"}       {"done": true} or {"done": false, "mistakes": [...]}
     {"verb": "wake"}         {"done": true}: look for deliveries that are to be imported
+    {"verb": "bans"}         {"bans": [...]}: the addresses that are refused
+    {"verb": "logins", "customer": "..."}   {"logins": [...], ...}: its last ones
+    {"verb": "lift"}         {"lifted": [...]}: all of them; with "address": "..." only that one
 """
 
 from __future__ import annotations

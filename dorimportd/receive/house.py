@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from twisted.internet.interfaces import IReactorTCP, IReactorTime
 
@@ -13,6 +14,10 @@ from dorimportd.receive.limits import Sessions
 from dorimportd.receive.portal import Doorkeeper
 from dorimportd.receive.workers import Workers
 from dorimportd.spool.spool import Spool
+
+# Why a session ended, for the log.
+NO_LOGIN: Final = "the time for the login was over"
+CROWDED: Final = "too many sessions have not logged in, and this was the oldest of the address with most"
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ REPLIES: Final[Mapping[type[NotAccepted], Reply]] = {
     errors.UploadBusy: Reply(FX_FAILURE, 450, 450, "4.2.0"),
     errors.TooManyUnfinished: Reply(FX_FAILURE, 452, 452, "4.3.1"),
     errors.TooManySessions: Reply(FX_FAILURE, 421, 421, "4.7.0"),
+    errors.AddressBanned: Reply(FX_FAILURE, 421, 421, "4.7.0"),
     errors.TooLarge: Reply(FX_FAILURE, 552, 552, "5.3.4"),
     errors.BadName: Reply(FX_PERMISSION_DENIED, 553, 554, "5.6.0"),
     errors.NoSuchFile: Reply(FX_NO_SUCH_FILE, 550, 550, "5.1.1"),

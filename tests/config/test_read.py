@@ -48,10 +48,12 @@ def test_an_empty_file_is_a_whole_configuration(folder):
         sessions=500,
         sessions_per_address=20,
         sessions_per_customer=10,
+        unauthenticated_sessions=100,
         login_seconds=60,
         login_attempts=6,
         idle_seconds=300,
         mails_per_session=100,
+        minimum_rate=1024,
         import_workers=2,
     )
     assert settings.retention == Retention(unfinished_uploads_days=7)
@@ -72,6 +74,8 @@ def test_a_full_file_is_read_to_the_last_key(folder):
         '[limits]\nfile_size = "1 GiB"\nmail_size = 2048\nfree_space = 0\nsessions = 1\n'
         "sessions_per_address = 2\nsessions_per_customer = 3\nlogin_seconds = 4\nlogin_attempts = 5\n"
         "idle_seconds = 6\nmails_per_session = 9\nimport_workers = 7\n"
+        "unauthenticated_sessions = 10\nminimum_rate = 11\n"
+        '[defence]\nban_score = 12\nban_seconds = 13\nnever_banned = ["192.0.2.0/24"]\n'
         "[retention]\nunfinished_uploads_days = 8\n".replace(
             "/etc/hostname", str(folder.write("key.pem", "key"))
         ),
@@ -88,7 +92,10 @@ def test_a_full_file_is_read_to_the_last_key(folder):
     assert settings.smtp.archive_address == "archive@shop.example"
     assert settings.tls == Certificate(folder.path / "cert.pem", folder.path / "key.pem")
     assert settings.database_url == "postgresql://dori@db/sales"
-    assert list(settings.limits.model_dump().values()) == [1024**3, 2048, 0, 1, 2, 3, 4, 5, 6, 9, 7]
+    limits = list(settings.limits.model_dump().values())
+    assert limits == [1024**3, 2048, 0, 1, 2, 3, 10, 4, 5, 6, 9, 11, 7]
+    assert (settings.defence.ban_score, settings.defence.ban_seconds) == (12, 13)
+    assert list(map(str, settings.defence.never_banned)) == ["192.0.2.0/24"]
     assert settings.retention.unfinished_uploads_days == 8
     assert settings.warnings == ()
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from pathlib import Path
 
 from twisted.internet import reactor
@@ -27,6 +28,7 @@ from twisted.python.threadpool import ThreadPool
 
 from dorimportd.config.read import read_settings
 from dorimportd.events import Event
+from dorimportd.receive.defence import Defence
 from dorimportd.receive.ftp import ftp_factory
 from dorimportd.receive.house import House
 from dorimportd.receive.limits import SessionLimits, Sessions
@@ -68,7 +70,10 @@ def main(channel: str, path: Path) -> None:
     spool.recover()
     workers = Threads(4)
     most = SessionLimits(limits.sessions, limits.sessions_per_address, limits.sessions_per_customer)
-    doorkeeper = Doorkeeper(lambda: settings, spool=spool, workers=workers, logins=Threads(2), tell=tell)
+    defence = Defence(lambda: settings.defence, time.time)
+    doorkeeper = Doorkeeper(
+        lambda: settings, defence=defence, spool=spool, workers=workers, logins=Threads(2), tell=tell
+    )
     house = House(
         doorkeeper, Sessions(lambda: most), lambda: settings, spool, workers, reactor, reactor, tell
     )

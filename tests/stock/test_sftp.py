@@ -826,13 +826,14 @@ class Doorkeeper:
     def __init__(self, *keys):
         self._blobs = {key.blob() for key in keys}
 
-    def knows_key(self, login, blob, peer):
-        return login == b"acme" and blob in self._blobs
+    def why_not(self, login, blob, peer):
+        return None if login == b"acme" and blob in self._blobs else "not a key of acme"
 
     def by_key(self, login, blob, channel, peer):
-        if not self.knows_key(login, blob, peer):
-            raise LoginRefused
         return "acme"
+
+    def refused(self, login, channel, peer, reason):
+        return LoginRefused()
 
 
 def stock_login(*known):

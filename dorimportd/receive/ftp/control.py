@@ -19,15 +19,17 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from dorimportd.errors import TooManySessions
-from dorimportd.events import Fault, SessionRefused
+from dorimportd.events import Fault, SessionEnded, SessionRefused
 from dorimportd.instants import reach
+from dorimportd.receive.addresses import plain_address
 from dorimportd.receive.ftp.commands import answer_to
 from dorimportd.receive.ftp.data import DataConnections
 from dorimportd.receive.ftp.session import Session
 from dorimportd.receive.ftp.timer import Timer
 from dorimportd.receive.ftp.transfers import status
-from dorimportd.receive.ftp.wire import Answer, plain_address, read_command
-from dorimportd.receive.house import House
+from dorimportd.receive.ftp.wire import Answer, read_command
+from dorimportd.receive.house import CROWDED, NO_LOGIN, House
+from dorimportd.receive.limits import Stranger
 from dorimportd.receive.tls import TlsContexts
 from dorimportd.words import Channel, TlsStart
 
@@ -48,6 +50,7 @@ class ControlConnection(LineReceiver):
         self._start = start
         self._peer = ""
         self._session: Session | None = None
+        self._stranger: Stranger | None = None  # until somebody has logged in
         self._waiting: deque[tuple[str, bytes]] = deque()
         self._busy = False
         self._timer = Timer(house.clock, self._idle)
@@ -74,6 +77,7 @@ class ControlConnection(LineReceiver):
                 self.say(Answer(421, str(refusal)))
             self.close()
             return
+        self._stranger = self._house.sessions.strangers.add(self._peer, self._crowded_out)
         self._session = self._new_session()
         self._timer.start(self._house.settings().limits.login_seconds)
         if self._tls_first and self._tls is not None:
@@ -114,6 +118,7 @@ class ControlConnection(LineReceiver):
         self._timer.stop()
         self._closing.stop()
         self._waiting.clear()
+        self._house.sessions.strangers.forget(self._stranger)
         if self._session is not None:
             self._session.end()
             self._house.sessions.close(self._peer)
@@ -161,6 +166,8 @@ class ControlConnection(LineReceiver):
                 self._timer.stop()
             work = Deferred.fromCoroutine(answer_to(session, *self._waiting.popleft()))
             answer = await work.addErrback(self._defect)
+            if session.logged_in:
+                self._house.sessions.strangers.forget(self._stranger)
             if answer is not None:
                 self.say(answer)
         self._busy = False
@@ -186,7 +193,14 @@ class ControlConnection(LineReceiver):
         self._waiting.clear()
         self._tcp.startTLS(contexts.control)
 
+    def _crowded_out(self) -> None:
+        self._house.tell(SessionEnded(Channel.FTP, self._peer, CROWDED))
+        self.say(Answer(421, str(TooManySessions())))
+        self.close()
+
     def _idle(self) -> None:
+        if self._session is not None and not self._session.logged_in:
+            self._house.tell(SessionEnded(Channel.FTP, self._peer, NO_LOGIN))
         self.say(Answer(421, "Nothing came for too long: goodbye."))
         self.close()
 

@@ -34,7 +34,8 @@ from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from dorimportd.receive.ftp.wire import Declined, plain_address
+from dorimportd.receive.addresses import plain_address
+from dorimportd.receive.ftp.wire import Declined
 
 TcpAddress = IPv4Address | IPv6Address
 

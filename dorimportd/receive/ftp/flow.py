@@ -18,6 +18,7 @@ from zope.interface import implementer
 from dorimportd.errors import NotAccepted
 from dorimportd.receive.ftp.data import DataConnection, End
 from dorimportd.receive.ftp.timer import Timer
+from dorimportd.receive.pace import Pace
 from dorimportd.receive.uploads import WAITING_LIMIT, IncomingUpload
 
 # After a refusal the rest is read and dropped for so long: clients that are cut off while they send do
@@ -50,9 +51,15 @@ class Inflow(Flow):
     """From a data connection to an upload."""
 
     def __init__(
-        self, connection: DataConnection, upload: IncomingUpload, clock: IReactorTime, idle_seconds: int
+        self,
+        connection: DataConnection,
+        upload: IncomingUpload,
+        clock: IReactorTime,
+        idle_seconds: int,
+        rate: int,
     ) -> None:
         super().__init__(connection, clock, idle_seconds)
+        self._pace = Pace(clock, rate, self.abort)
         self._upload = upload
         self._offset = upload.size
         self._paused = False
@@ -79,6 +86,7 @@ class Inflow(Flow):
         if self._refused:
             return
         self._moved(len(content))
+        self._pace.came(len(content))
         self._upload.write(self._offset, content).addCallbacks(self._written, self._failed)
         self._offset += len(content)
         if self._upload.waiting > WAITING_LIMIT and not self._paused:
@@ -87,6 +95,8 @@ class Inflow(Flow):
             self._timer.stop()  # it is the disk that is slow, not the client
 
     def _written(self, _: None) -> None:
+        if self._upload.waiting == 0:
+            self._pace.done()
         if self._paused and self._upload.waiting <= WAITING_LIMIT // 2:
             self._read_on(self._idle_seconds)
 

@@ -7,7 +7,7 @@ from typing import Final
 from twisted.internet.task import deferLater
 
 from dorimportd.errors import LoginRefused, TooManySessions
-from dorimportd.events import SessionRefused
+from dorimportd.events import SessionEnded, SessionRefused
 from dorimportd.receive.ftp.session import Session
 from dorimportd.receive.ftp.wire import Answer, Declined
 from dorimportd.words import Channel
@@ -88,7 +88,9 @@ async def password(session: Session, argument: bytes) -> Answer | None:
     try:
         session.enter(avatar)
     except TooManySessions as refusal:
-        session.house.tell(SessionRefused(Channel.FTP, session.peer, str(refusal)))
+        customer = avatar.customer.name
+        reason = f"{customer} has too many sessions"
+        session.house.tell(SessionRefused(Channel.FTP, session.peer, reason, customer))
         last(session, 421, str(refusal))
         return None
     return Answer(230, "Logged in. Put your files into this folder.")
@@ -99,6 +101,9 @@ async def wrong(session: Session, refusal: LoginRefused) -> Answer | None:
     session.failed_logins += 1
     await deferLater(session.house.clock, FAILURE_SECONDS)
     if session.failed_logins >= session.house.settings().limits.login_attempts:
+        if not session.ended:
+            reason = f"{session.failed_logins} logins failed"
+            session.house.tell(SessionEnded(Channel.FTP, session.peer, reason))
         last(session, 421, f"{refusal} Too many attempts: goodbye.")
         return None
     if not session.secured and session.house.settings().some_require_tls:

@@ -85,7 +85,9 @@ async def receive(session: Session, upload: IncomingUpload) -> Answer:
     limits = session.house.settings().limits
     session.say(Answer(150, "Send the file now."))
     connection = await session.data.open()
-    session.flow = flow = Inflow(connection, upload, session.house.clock, limits.idle_seconds)
+    session.flow = flow = Inflow(
+        connection, upload, session.house.clock, limits.idle_seconds, limits.minimum_rate
+    )
     end = await flow.run(data_tls(session))
     if upload.refusal is None:
         if end.clean:

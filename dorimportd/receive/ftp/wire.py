@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
 # Telnet's "interrupt" and "synch", which clients send before ABOR (RFC 959 section 4.1.3).
@@ -51,13 +51,6 @@ def read_command(received: bytes) -> tuple[str, bytes]:
     """The verb in capitals and the argument, of a line without its LF; ("", b"") when it is empty."""
     verb, _, argument = TELNET.sub(b"", received.rstrip(b"\r")).partition(b" ")
     return verb.decode("ascii", "replace").upper()[:VERB_SHOWN], argument
-
-
-def plain_address(host: str) -> str:
-    """*host* without the IPv6 clothes that an IPv4 address wears on a socket for both."""
-    address = ip_address(host)
-    mapped = None if isinstance(address, IPv4Address) else address.ipv4_mapped
-    return str(mapped or address)
 
 
 def read_port(argument: bytes) -> tuple[str, int]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import traceback
 from collections import deque
 from collections.abc import Callable
+from hashlib import sha256
 from typing import Final, Protocol
 
 from twisted.conch.ssh.keys import Key
@@ -25,9 +26,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
 from dorimportd.errors import LoginRefused as Refusal
-from dorimportd.events import Fault, LoginRefused
+from dorimportd.events import Fault, SessionEnded
 from dorimportd.receive.avatar import CustomerAvatar
 from dorimportd.receive.house import House
+from dorimportd.receive.portal import shown
 from dorimportd.receive.sftp import algorithms
 from dorimportd.receive.sftp.fields import Fields, Unreadable, string
 from dorimportd.receive.sftp.mended import SILENT
@@ -37,6 +39,7 @@ METHODS: Final = b"publickey,password"
 NEXT_SERVICE: Final = b"ssh-connection"
 LONGEST_PASSWORD: Final = 1024  # bytes
 WAITING: Final = 10  # requests at most that came before the last was answered
+MOST_KEYS: Final = 20  # refused in one session; each has its line in the log
 REFUSAL_SECONDS: Final = 1  # before a guess is answered
 
 
@@ -67,9 +70,14 @@ class LoginService(SSHService):
         self._answering = False
         self._over = False
         self._failed = 0  # logins that could have been guesses
+        self._keys_refused: set[bytes] = set()  # digests of login, key and reason
+        self._login_of_keys: bytes | None = None  # for which the last of them was refused
+        self._entered = False
 
     def serviceStopped(self) -> None:
         self._over = True
+        if self._login_of_keys is not None and not self._entered:
+            self._house.doorkeeper.keys_refused(self._login_of_keys, Channel.SFTP, self.transport.peer)
 
     def ssh_USERAUTH_REQUEST(self, packet: bytes) -> None:
         self._waiting.append(packet)
@@ -109,29 +117,35 @@ class LoginService(SSHService):
     async def _by_password(self, login: bytes, fields: Fields) -> CustomerAvatar:
         """Who this is.  Raises Refusal (section 8)."""
         changes, password = fields.boolean(), fields.string()
-        if changes or len(password) > LONGEST_PASSWORD:
-            reason = "the client wants to change the password" if changes else "the password is too long"
-            raise self._refusal(login, reason)
-        return await self._house.doorkeeper.by_password(login, password, Channel.SFTP, self.transport.peer)
+        doorkeeper, peer = self._house.doorkeeper, self.transport.peer
+        if changes:
+            raise doorkeeper.refused(login, Channel.SFTP, peer, "the client wants to change the password")
+        if len(password) > LONGEST_PASSWORD:
+            raise doorkeeper.guessed(login, Channel.SFTP, peer, "the password is too long")
+        return await doorkeeper.by_password(login, password, Channel.SFTP, peer)
 
     async def _by_key(self, login: bytes, fields: Fields) -> None:
         """Say whether a key would do, or let its owner in.  Raises Refusal (section 7)."""
         signed, algorithm, blob = fields.boolean(), fields.string(), fields.string()
         peer = self.transport.peer
-        known = self._house.doorkeeper.knows_key(login, blob, peer)
-        if known and algorithms.SIGNATURES.get(algorithm) != Fields(blob).string():
-            raise self._refusal(login, f"signatures by {shown(algorithm)} are not taken")
-        if signed:
-            signature = fields.string()
-            if known and not await self._house.workers.run(
-                is_signed, self._signed(login, algorithm, blob), signature, algorithm, blob
-            ):
-                raise self._refusal(login, "the signature is wrong")
-            self._succeed(self._house.doorkeeper.by_key(login, blob, Channel.SFTP, peer))
-        elif known:
+        signature = fields.string() if signed else b""
+        reason = self._house.doorkeeper.why_not(login, blob, peer)
+        if reason is not None:
+            self._key_refused(login, blob, reason)
+            if signed:
+                raise Refusal
+            self._fail()  # at once: an agent offers all keys that it has
+            return
+        if algorithms.SIGNATURES.get(algorithm) != Fields(blob).string():
+            raise self._key_refused(login, blob, f"signatures by {shown(algorithm)} are not taken")
+        if not signed:
             self.transport.sendPacket(MSG_USERAUTH_PK_OK, string(algorithm) + string(blob))
-        else:
-            self._fail()
+            return
+        if not await self._house.workers.run(
+            is_signed, self._signed(login, algorithm, blob), signature, algorithm, blob
+        ):
+            raise self._key_refused(login, blob, "the signature is wrong")
+        self._succeed(self._house.doorkeeper.by_key(login, blob, Channel.SFTP, peer))
 
     def _signed(self, login: bytes, algorithm: bytes, blob: bytes) -> bytes:
         """What a client signs."""
@@ -149,22 +163,35 @@ class LoginService(SSHService):
 
     def _succeed(self, avatar: CustomerAvatar) -> None:
         if not self._gone():
+            self._entered = True
             self._enter(avatar)
 
     async def _refuse(self) -> None:
         self._failed += 1
         await deferLater(self._house.clock, REFUSAL_SECONDS)
         if self._failed >= self._house.settings().limits.login_attempts:
-            self.transport.disconnect(DISCONNECT_NO_MORE_AUTH_METHODS_AVAILABLE, "Too many logins failed.")
+            self._end(f"{self._failed} logins failed")
         else:
             self._fail()
+
+    def _end(self, reason: str) -> None:
+        if not self._gone():
+            self._house.tell(SessionEnded(Channel.SFTP, self.transport.peer, reason))
+            self.transport.disconnect(DISCONNECT_NO_MORE_AUTH_METHODS_AVAILABLE, "Too many logins failed.")
 
     def _fail(self) -> None:
         if not self._gone():
             self.transport.sendPacket(MSG_USERAUTH_FAILURE, string(METHODS) + b"\0")
 
-    def _refusal(self, login: bytes, reason: str) -> Refusal:
-        self._house.tell(LoginRefused(shown(login), Channel.SFTP, self.transport.peer, reason))
+    def _key_refused(self, login: bytes, blob: bytes, reason: str) -> Refusal:
+        """Tell it once for each key and reason; a client that has ever more of them has guessed enough."""
+        told = sha256(b"".join(map(string, (login, blob, reason.encode())))).digest()
+        if told not in self._keys_refused:
+            self._keys_refused.add(told)
+            self._login_of_keys = login
+            self._house.doorkeeper.refused(login, Channel.SFTP, self.transport.peer, reason)
+        if len(self._keys_refused) >= MOST_KEYS:
+            self._end(f"{len(self._keys_refused)} keys were refused")
         return Refusal()
 
 
@@ -179,8 +206,3 @@ def is_signed(signed: bytes, signature: bytes, algorithm: bytes, blob: bytes) ->
     if named != algorithm or (key.type() == "RSA" and key.size() < algorithms.RSA_BITS):
         return False
     return bool(key.verify(signature, signed))
-
-
-def shown(name: bytes) -> str:
-    """*name* for a log line."""
-    return name[:100].decode("utf-8", "backslashreplace")

@@ -10,13 +10,21 @@ import traceback
 from collections.abc import Awaitable
 from typing import Final, Protocol
 
-from twisted.conch.ssh.filetransfer import FX_BAD_MESSAGE, FX_FAILURE, FXP_INIT, SFTPError
+from twisted.conch.ssh.filetransfer import (
+    FX_BAD_MESSAGE,
+    FX_FAILURE,
+    FXP_CLOSE,
+    FXP_INIT,
+    FXP_WRITE,
+    SFTPError,
+)
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from dorimportd.errors import NotAccepted
 from dorimportd.events import Fault, Tell
 from dorimportd.instants import reach
+from dorimportd.receive.pace import Pace
 from dorimportd.receive.replies import reply_to
 from dorimportd.receive.sftp.fields import Unreadable
 from dorimportd.receive.sftp.flow import Flow
@@ -47,13 +55,21 @@ class SftpServer:
     """One subsystem.  Call `go_on` whenever the outlet becomes writable again."""
 
     def __init__(
-        self, session: SftpSession, outlet: Outlet, *, flow: Flow, clock: IReactorTime, tell: Tell
+        self,
+        session: SftpSession,
+        outlet: Outlet,
+        *,
+        flow: Flow,
+        clock: IReactorTime,
+        tell: Tell,
+        rate: int = 0,
     ) -> None:
         self._session = session
         self._outlet = outlet
         self._flow = flow
         self._clock = clock
         self._tell = tell
+        self._pace = Pace(clock, rate, self._too_slow)
         self._packets = Packets()
         self._greeted = False
         self._beginning = False
@@ -104,6 +120,10 @@ class SftpServer:
         self._send_answers()
         self._outlet.drop(why)
 
+    def _too_slow(self, why: str) -> None:
+        """Raises Unreadable."""
+        raise Unreadable(f"{why.capitalize()}.")
+
     def _begin_some(self) -> bool:
         """Whether it stopped only for others to have their turn.  Raises Unreadable."""
         for _ in range(AT_ONCE):
@@ -129,6 +149,10 @@ class SftpServer:
         except Unreadable as error:
             self._outlet.write(status(FX_BAD_MESSAGE, str(error)).to(packet.number))
             raise
+        if packet.kind == FXP_WRITE:
+            self._pace.came(packet.size)
+        elif packet.kind == FXP_CLOSE:
+            self._pace.rest()
         self._open += 1
         self._flow.begin(weight(packet))
         Deferred.fromCoroutine(self._answer(packet, ask(self._session))).addCallback(self._answered, packet)
@@ -170,6 +194,8 @@ class SftpServer:
         for packet, _ in answers:
             reach("sftp.answered", str(packet.kind))
         self._outlet.taken(sum(packet.size for packet, _ in answers))
+        if self._open == 0:
+            self._pace.done()
         if self._open == 0 and self._quiet is not None:
             self._quiet.callback(None)
         self._flow.end(sum(weight(packet) for packet, _ in answers))

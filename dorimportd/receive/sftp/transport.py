@@ -16,9 +16,11 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
 from dorimportd.errors import TooManySessions
-from dorimportd.events import SessionRefused
+from dorimportd.events import SessionEnded, SessionRefused
+from dorimportd.receive.addresses import plain_address
 from dorimportd.receive.avatar import CustomerAvatar
-from dorimportd.receive.house import House
+from dorimportd.receive.house import CROWDED, NO_LOGIN, House
+from dorimportd.receive.limits import Stranger
 from dorimportd.receive.sftp.channel import SftpChannel
 from dorimportd.receive.sftp.fields import Fields, string
 from dorimportd.receive.sftp.login import LoginService
@@ -37,19 +39,21 @@ class SftpTransport(MendedTransport):
         self.gone: Deferred[None] = Deferred()
         self._house = house
         self._counted = False
+        self._stranger: Stranger | None = None
         self._customer: str | None = None  # who has logged in
         self._timer: IDelayedCall | None = None
         self._heard = 0.0  # when the client was last heard of, by the clock
         self._endings: set[Deferred[None]] = set()  # channels that are still being put away
 
     def connectionMade(self) -> None:
-        self.peer = self.transport.getPeer().host
+        self.peer = plain_address(self.transport.getPeer().host)
         try:
             self._house.sessions.open(self.peer)
         except TooManySessions as refusal:
             self._turn_away(refusal)
             return
         self._counted = True
+        self._stranger = self._house.sessions.strangers.add(self.peer, self._crowded_out)
         # test_a_connection_that_does_not_log_in_is_ended: from here on, not only once there are keys.
         self._timer = self.clock.callLater(self._house.settings().limits.login_seconds, self._too_slow)
         super().connectionMade()
@@ -62,6 +66,7 @@ class SftpTransport(MendedTransport):
         super().connectionLost(reason)
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
+        self._house.sessions.strangers.forget(self._stranger)
         if self._counted:
             self._house.sessions.close(self.peer)
         if self._customer is not None:
@@ -83,10 +88,11 @@ class SftpTransport(MendedTransport):
         try:
             self._house.sessions.enter(customer)
         except TooManySessions as refusal:
-            self.tell(SessionRefused(Channel.SFTP, self.peer, f"{customer} has too many sessions"))
+            self.tell(SessionRefused(Channel.SFTP, self.peer, f"{customer} has too many sessions", customer))
             self.disconnect(DISCONNECT_TOO_MANY_CONNECTIONS, str(refusal))
             return
         self._customer = customer
+        self._house.sessions.strangers.forget(self._stranger)
         if self._timer is not None:
             self._timer.cancel()
         self._check_idle()
@@ -100,7 +106,8 @@ class SftpTransport(MendedTransport):
 
     def _serve(self, avatar: CustomerAvatar, outlet: Outlet) -> SftpServer:
         session = SftpSession(avatar, self._house.workers)
-        return SftpServer(session, outlet, flow=self.flow, clock=self.clock, tell=self.tell)
+        rate = self._house.settings().limits.minimum_rate
+        return SftpServer(session, outlet, flow=self.flow, clock=self.clock, tell=self.tell, rate=rate)
 
     def _ending(self, ended: Deferred[None]) -> None:
         self._endings.add(ended)
@@ -113,7 +120,12 @@ class SftpTransport(MendedTransport):
         self.transport.write(f"{refusal}\r\n".encode())
         self.transport.loseConnection()
 
+    def _crowded_out(self) -> None:
+        self.tell(SessionEnded(Channel.SFTP, self.peer, CROWDED))
+        self.disconnect(DISCONNECT_TOO_MANY_CONNECTIONS, str(TooManySessions()))
+
     def _too_slow(self) -> None:
+        self.tell(SessionEnded(Channel.SFTP, self.peer, NO_LOGIN))
         self.disconnect(DISCONNECT_BY_APPLICATION, "The login took too long.")
 
     def _check_idle(self) -> None:

@@ -11,9 +11,12 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import ServerFactory, connectionDone
 from twisted.python.failure import Failure
 
+from dorimportd.config.settings import Customer
 from dorimportd.errors import NotAccepted, TooManySessions
-from dorimportd.events import SessionRefused
-from dorimportd.receive.house import House
+from dorimportd.events import SessionEnded, SessionRefused
+from dorimportd.receive.addresses import plain_address
+from dorimportd.receive.house import CROWDED, House
+from dorimportd.receive.limits import Stranger
 from dorimportd.receive.smtp.auth import MECHANISMS
 from dorimportd.receive.smtp.commands import COMMANDS, Breach, Stage, read_chunk, read_command
 from dorimportd.receive.smtp.envelope import MailEnvelope, add_recipient, begin_envelope
@@ -29,13 +32,13 @@ class MailSession(LoginSession):
         super().__init__(house, tls)
         self._start = start
         self._counted = False
+        self._stranger: Stranger | None = None  # until a mail begins, or a login succeeds
         self._greeted = False
 
     # The connection.
 
     def connectionMade(self) -> None:
-        # A listener for both kinds of IP says ::ffff:192.0.2.1 where the others say 192.0.2.1.
-        self._peer = self.transport.getPeer().host.removeprefix("::ffff:")
+        self._peer = plain_address(self.transport.getPeer().host)
         if self._start is TlsStart.IMPLICIT:
             self.begin_tls()
         self.host = self._settings.hostname
@@ -48,8 +51,14 @@ class MailSession(LoginSession):
             self.hang_up()
             return
         self._counted = True
+        self._stranger = self._house.sessions.strangers.add(self._peer, self._crowded_out)
         super().connectionMade()
         self.progressed()
+
+    def _crowded_out(self) -> None:
+        self._house.tell(SessionEnded(Channel.SMTP, self._peer, CROWDED))
+        self._refuse(TooManySessions())
+        self.hang_up()
 
     def greeting(self) -> bytes:
         return b"%b ESMTP dorimportd" % self.host
@@ -72,6 +81,7 @@ class MailSession(LoginSession):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         super().connectionLost(reason)
+        self._house.sessions.strangers.forget(self._stranger)
         if self._counted:
             self._house.sessions.close(self._peer)
             self._counted = False
@@ -151,6 +161,14 @@ class MailSession(LoginSession):
         if await self._begin_message():
             self._say(354, "", "Send the message; a line with a single dot ends it.")
             self.begin_message()
+
+    async def _begin_message(self) -> bool:
+        self._house.sessions.strangers.forget(self._stranger)
+        return await super()._begin_message()
+
+    def _enter(self, customer: Customer) -> None:
+        self._house.sessions.strangers.forget(self._stranger)
+        super()._enter(customer)
 
     async def obey_bdat(self, argument: bytes) -> None:
         chunk = read_chunk(argument)

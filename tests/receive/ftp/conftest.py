@@ -25,6 +25,7 @@ import dorimportd
 from dorimportd.config.read import read_settings
 from dorimportd.config.secrets import hash_password
 from dorimportd.events import Event
+from dorimportd.receive.defence import Defence
 from dorimportd.receive.ftp import ftp_factory
 from dorimportd.receive.ftp.data import DataConnection
 from dorimportd.receive.house import House
@@ -306,11 +307,17 @@ class Scene:
         self._data: list[DataConnection] = []
         self.workers = AtOnce()
         self.sessions = Sessions(
-            lambda: SessionLimits(most.sessions, most.sessions_per_address, most.sessions_per_customer)
+            lambda: SessionLimits(
+                most.sessions,
+                most.sessions_per_address,
+                most.sessions_per_customer,
+                most.unauthenticated_sessions,
+            )
         )
         self.spool = Spool(folder / "spool", room=Room(most.file_size, 0))
         doorkeeper = Doorkeeper(
             lambda: settings,
+            defence=Defence(lambda: settings.defence, self.clock.seconds),
             spool=self.spool,
             workers=self.workers,
             logins=self.workers,

@@ -26,7 +26,7 @@ def folder(tmp_path: Path, request) -> Path:
     chance = random.Random(request.node.name)
     sizes = [1, 1_000_000, *(int(10 ** chance.uniform(0, 6)) for _ in range(UPLOADS - 2))]
     for number, size in enumerate(sizes):
-        name = f"{request.node.name.removeprefix('test_')}-{number:04}.csv"
+        name = f"many-{request.node.name.removeprefix('test_')}-{number:04}.csv"
         (folder / name).write_bytes(chance.randbytes(size))
     return folder
 

@@ -10,8 +10,16 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 
-from dorimportd.events import Fault, LoginAccepted, SessionRefused, UploadAbandoned
+from dorimportd.events import (
+    Fault,
+    LoginAccepted,
+    LoginRefused,
+    SessionEnded,
+    SessionRefused,
+    UploadAbandoned,
+)
 from dorimportd.receive.ftp.commands import COMMANDS
+from dorimportd.receive.house import CROWDED
 from dorimportd.receive.uploads import WAITING_LIMIT
 from dorimportd.words import Channel
 
@@ -61,6 +69,11 @@ def test_a_wrong_login_is_answered_after_a_second_and_too_many_end_the_session(m
         "421 The user name, password or key is not right. Too many attempts: goodbye.\r\n"
     )
     assert scene.wire.disconnecting
+    assert scene.told == [
+        LoginRefused("acme", Channel.FTP, "192.0.2.7", "wrong password", "acme"),
+        LoginRefused("nobody", Channel.FTP, "192.0.2.7", "no such login"),
+        SessionEnded(Channel.FTP, "192.0.2.7", "2 logins failed"),
+    ]
 
 
 def test_there_are_only_so_many_sessions(make_scene):
@@ -76,6 +89,24 @@ def test_there_are_only_so_many_sessions(make_scene):
     scene.lose(first)
     scene.connect()
     assert scene.wire.read() == "220 dorimportd takes your files.\r\n"
+
+
+def test_a_session_without_a_login_gives_way_to_the_next_one(make_scene):
+    scene = make_scene("unauthenticated_sessions = 1").login()
+    first, first_wire = scene.control, scene.wire
+    scene.connect()
+    second, second_wire = scene.control, scene.wire
+    scene.connect()
+    refusal = "There are too many sessions. Please try again later."
+    assert second_wire.read() == f"220 dorimportd takes your files.\r\n421 {refusal}\r\n"
+    assert not first_wire.disconnecting
+    assert second_wire.disconnecting
+    assert scene.told[1:] == [SessionEnded(Channel.FTP, "192.0.2.7", CROWDED)]
+    scene.lose(second)
+    scene.lose()
+    scene.connect()
+    assert scene.told[2:] == []
+    scene.lose(first)
 
 
 def test_a_customer_has_only_so_many_sessions(make_scene):
@@ -114,6 +145,7 @@ def test_who_does_not_log_in_is_sent_away(scene):
     scene.clock.advance(1)
     assert scene.wire.read() == "421 Nothing came for too long: goodbye.\r\n"
     assert scene.wire.disconnecting
+    assert scene.told == [SessionEnded(Channel.FTP, "192.0.2.7", "the time for the login was over")]
 
 
 def test_who_is_idle_is_sent_away(scene):
@@ -134,8 +166,8 @@ def test_who_does_not_take_the_last_answer_is_cut_off(scene):
     assert scene.wire.aborted
 
 
-def test_a_transfer_that_moves_is_not_idle_and_one_that_stalls_is_broken_off(scene):
-    scene.login()
+def test_a_transfer_that_moves_is_not_idle_and_one_that_stalls_is_broken_off(make_scene):
+    scene = make_scene("minimum_rate = 0").login()
     connection, wire = scene.begin("STOR slow.csv")
     scene.wire.read()
     for _ in range(4):
@@ -150,6 +182,39 @@ def test_a_transfer_that_moves_is_not_idle_and_one_that_stalls_is_broken_off(sce
     assert scene.wire.read() == f"426 The transfer was broken off: {why}. 4 bytes are kept.\r\n"
     assert scene.told[-1] == UploadAbandoned("acme", Channel.FTP, "slow.csv", 4, why)
     assert scene.ask("NOOP") == "200 Done.\r\n"
+
+
+def test_a_transfer_that_drips_is_broken_off(scene):
+    scene.login()
+    connection, wire = scene.begin("STOR slow.csv")
+    scene.wire.read()
+    for _ in range(61):
+        connection.dataReceived(bytes(1024))
+        scene.clock.advance(1)
+    for _ in range(59):
+        connection.dataReceived(bytes(1023))
+        scene.clock.advance(1)
+    assert not wire.aborted
+    connection.dataReceived(b"x")
+    assert wire.aborted
+    connection.connectionLost(Failure(ConnectionDone()))
+    scene.clock.advance(1)
+    why = "less than 1024 bytes a second came for a minute"
+    size = 61 * 1024 + 59 * 1023 + 1
+    assert scene.wire.read() == f"426 The transfer was broken off: {why}. {size} bytes are kept.\r\n"
+    assert scene.told[-1] == UploadAbandoned("acme", Channel.FTP, "slow.csv", size, why)
+
+
+def test_a_disk_that_is_slow_is_not_the_sender_s_time(scene):
+    scene.login()
+    connection, wire = scene.begin("STOR slow.csv")
+    scene.workers.held = True
+    for _ in range(5):
+        connection.dataReceived(b"x")
+        scene.clock.advance(100)
+        scene.workers.release()
+        scene.clock.advance(1)
+    assert not wire.aborted
 
 
 def test_a_data_connection_is_awaited_for_half_a_minute(scene):

@@ -13,7 +13,6 @@ from dorimportd.receive.ftp.wire import (
     check_target,
     extended_passive_answer,
     passive_answer,
-    plain_address,
     read_command,
     read_extended_port,
     read_port,
@@ -92,12 +91,6 @@ def test_a_data_connection_goes_to_the_client_only():
 def test_where_a_client_is_told_to_connect():
     assert passive_answer("192.0.2.1", 50000).text == "Entering passive mode (192,0,2,1,195,80)."
     assert extended_passive_answer(50000).text == "Entering extended passive mode (|||50000|)."
-
-
-def test_an_address_has_one_spelling():
-    assert plain_address("::ffff:192.0.2.7") == "192.0.2.7"
-    assert plain_address("192.0.2.7") == "192.0.2.7"
-    assert plain_address("2001:DB8::0:7") == "2001:db8::7"
 
 
 def test_the_long_listing_is_that_of_ls():

@@ -32,6 +32,7 @@ from twisted.python.failure import Failure
 from dorimportd.config.read import read_settings
 from dorimportd.config.secrets import hash_password
 from dorimportd.receive.avatar import CustomerAvatar
+from dorimportd.receive.defence import Defence
 from dorimportd.receive.house import House
 from dorimportd.receive.limits import SessionLimits, Sessions
 from dorimportd.receive.portal import Doorkeeper
@@ -108,7 +109,8 @@ class Outlet:
 class Session:
     """A client of one subsystem: it says a request and sees the answer."""
 
-    def __init__(self, tmp_path, workers=None, largest=1_000_000):
+    def __init__(self, tmp_path, workers=None, largest=1_000_000, rate=0):
+        self.rate = rate
         self.workers = workers or AtOnce()
         self.told = []
         self.clock = Clock()
@@ -132,7 +134,9 @@ class Session:
             may_send=lambda: True,
         )
         session = SftpSession(self.avatar, self.workers)
-        return SftpServer(session, outlet, flow=self.flow, clock=self.clock, tell=self.told.append)
+        return SftpServer(
+            session, outlet, flow=self.flow, clock=self.clock, tell=self.told.append, rate=self.rate
+        )
 
     def send(self, raw):
         self.server.received(raw)
@@ -200,6 +204,12 @@ def later(tmp_path):
 
 
 @pytest.fixture
+def hurried(tmp_path):
+    """A session whose workers wait to be told, and whose client is to send 10 bytes a second."""
+    return Session(tmp_path, workers=Later(), rate=10)
+
+
+@pytest.fixture
 def small(tmp_path):
     """A session that takes files of up to 10 bytes."""
     return Session(tmp_path, largest=10)
@@ -212,6 +222,7 @@ class Keys:
         self.ed25519 = Key(Ed25519PrivateKey.generate())
         self.rsa = Key(generate_private_key(65537, 2048))
         self.other = Key(Ed25519PrivateKey.generate())
+        self.elsewhere = Key(Ed25519PrivateKey.generate())  # acme's, and good only from another network
         self.host = Key(Ed25519PrivateKey.generate())
 
 
@@ -240,14 +251,18 @@ def house(tmp_path, keys, hashed):
             f'timezone = "Europe/Berlin"\ncurrency = "EUR"\npassword = "{hashed}"\n'
         )
     lines = [key.public().toString("openssh").decode() for key in (keys.ed25519, keys.rsa)]
+    lines.append(f'from="198.51.100.0/24" {keys.elsewhere.public().toString("openssh").decode()}')
     (tmp_path / "keys" / "acme").write_text("\n".join(lines) + "\n")
     (tmp_path / "keys" / "other").write_text(keys.other.public().toString("openssh").decode() + "\n")
     settings = read_settings(tmp_path / "dorimportd.toml")
     limits = settings.limits
     spool = Spool(tmp_path / "spool", room=Room(limits.file_size, 0))
     told, clock, workers = Told(), Clock(), AtOnce()
-    most = SessionLimits(limits.sessions, limits.sessions_per_address, limits.sessions_per_customer)
-    doorkeeper = Doorkeeper(lambda: settings, spool=spool, workers=workers, logins=workers, tell=told)
+    most = SessionLimits(limits.sessions, limits.sessions_per_address, limits.sessions_per_customer, 3)
+    defence = Defence(lambda: settings.defence, clock.seconds)
+    doorkeeper = Doorkeeper(
+        lambda: settings, defence=defence, spool=spool, workers=workers, logins=workers, tell=told
+    )
     return House(doorkeeper, Sessions(lambda: most), lambda: settings, spool, workers, clock, None, told)
 
 
@@ -264,8 +279,8 @@ class Told(list):
 class Tcp(StringTransportWithDisconnection):
     """A TCP connection in memory."""
 
-    def __init__(self, protocol):
-        super().__init__(peerAddress=IPv4Address("TCP", "192.0.2.7", 40000))
+    def __init__(self, protocol, peer="192.0.2.7"):
+        super().__init__(peerAddress=IPv4Address("TCP", peer, 40000))
         self.protocol = protocol
         self.aborted = False
 
@@ -423,9 +438,9 @@ def connect(house, keys):
     def connect():
         return Wire(factory, house.clock, Client(keys.ed25519))
 
-    def raw():
+    def raw(peer="192.0.2.7"):
         server = factory.buildProtocol(None)
-        tcp = Tcp(server)
+        tcp = Tcp(server, peer)
         server.makeConnection(tcp)
         return server, tcp
 

@@ -3,12 +3,13 @@ from __future__ import annotations
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from twisted.conch.ssh.common import NS
-from twisted.conch.ssh.keys import Key
+from twisted.conch.ssh.keys import FingerprintFormats, Key
 from twisted.internet.defer import Deferred
 
-from dorimportd.events import Fault
+from dorimportd.events import AccountGuarded, AddressBanned, Fault
 from dorimportd.receive.sftp.fields import Unreadable
 from dorimportd.receive.sftp.login import LoginService, is_signed
 
@@ -65,6 +66,11 @@ class Client:
         self.house.clock.advance(1)
         sent, self.transport.sent = self.transport.sent, []
         return sent
+
+
+def public_key(key):
+    """Its fingerprint, as ssh-keygen -l shows it."""
+    return "SHA256:" + key.fingerprint(FingerprintFormats.SHA256_BASE64).rstrip("=")
 
 
 @pytest.fixture
@@ -127,6 +133,32 @@ def test_offers_are_no_guesses(client, keys):
     assert (client.entered, client.transport.ended) == (["acme"], None)
 
 
+def test_a_key_that_would_not_do_is_told_once_with_the_reason(client, keys):
+    for _ in range(3):
+        client.offer(keys.other, b"ssh-ed25519")
+        client.offer(keys.elsewhere, b"ssh-ed25519")
+    client.sign(keys.other, b"ssh-ed25519")
+    client.offer(keys.rsa, b"rsa-sha2-256", login=b"nobody")
+    client.answers()
+    refused = "sftp login refused for 'acme' from 192.0.2.7: key "
+    other, elsewhere, rsa = (public_key(key) for key in (keys.other, keys.elsewhere, keys.rsa))
+    assert client.house.tell.sentences() == [
+        f"{refused}{other} is not in this customer's file",
+        f"{refused}{elsewhere}: its from= does not allow 192.0.2.7",
+        f"sftp login refused for 'nobody' from 192.0.2.7: no such login (key {rsa})",
+    ]
+    assert [each.customer for each in client.house.tell] == ["acme", "acme", None]
+
+
+def test_the_twentieth_key_that_would_not_do_ends_the_connection(client):
+    for number in range(20):
+        assert client.transport.ended is None
+        client.offer(Key(Ed25519PrivateKey.generate()), b"ssh-ed25519")
+        assert len(client.house.tell) == number + 1 + (number == 19)
+    assert client.transport.ended == (14, "Too many logins failed.")
+    assert client.house.tell.sentences()[-1] == "sftp session from 192.0.2.7 ended: 20 keys were refused"
+
+
 def test_a_signature_by_another_key_is_refused(client, keys):
     client.sign(keys.ed25519, b"ssh-ed25519", signer=keys.other)
     assert (client.entered, client.answers()) == ([], [FAILED])
@@ -181,6 +213,7 @@ def test_the_last_guess_ends_the_connection(client):
         assert client.answers() == [FAILED]
     client.password(b"wrong")
     assert (client.answers(), client.transport.ended) == ([], (14, "Too many logins failed."))
+    assert client.house.tell.sentences()[3:] == ["sftp session from 192.0.2.7 ended: 3 logins failed"]
     client.password(PASSWORD)
     assert client.entered == []
 
@@ -227,3 +260,96 @@ def test_a_defect_of_ours_is_told_and_ends_the_connection(client, monkeypatch):
     client.password(PASSWORD)
     assert client.transport.ended == (11, "The server failed.")
     assert [type(each) for each in client.house.tell] == [Fault]
+
+
+# What is held against an address and an account.
+
+
+def session(house, peer="192.0.2.7"):
+    client = Client(house)
+    client.transport.peer = peer
+    return client
+
+
+def bans(house):
+    return [each for each in house.tell if isinstance(each, AddressBanned)]
+
+
+def test_wrong_passwords_of_all_sessions_ban_their_address(house):
+    """Then the right one does not count either, from a session that is open."""
+    clients = [session(house) for _ in range(6)]
+    for login in (b"acme", b"acme", b"acme", *[b"nobody"] * 5):
+        clients[0].password(b"wrong", login)
+        clients[0] = session(house)
+    clients[1].password(b"x" * 1025)
+    assert bans(house) == []
+    clients[2].password(b"wrong", b"\x1b[31m")
+    (ban,) = bans(house)
+    assert (ban.address, ban.why) == (
+        "192.0.2.7",
+        "10 failed logins in 30 minutes, the last by sftp as '\\x1b[31m': no such login",
+    )
+    clients[3].password(PASSWORD)
+    assert clients[3].entered == []
+    assert house.tell.sentences()[-1] == (
+        "sftp login refused for 'acme' from 192.0.2.7: the address is banned"
+    )
+    assert len(bans(house)) == 1
+
+
+def test_a_session_of_refused_keys_counts_once_when_it_ends_without_a_login(house, keys):
+    for _ in range(15):
+        client = session(house)
+        client.offer(keys.other, b"ssh-ed25519")
+        client.offer(keys.elsewhere, b"ssh-ed25519")
+        assert bans(house) == []
+        client.service.serviceStopped()
+    (ban,) = bans(house)
+    assert ban.why == ("15 failed logins in 30 minutes, the last by sftp as 'acme': its keys were refused")
+
+
+def test_refused_keys_before_a_login_count_for_nothing(house, keys):
+    clients = [session(house) for _ in range(15)]
+    for client in clients:
+        client.offer(keys.other, b"ssh-ed25519")
+        client.sign(keys.ed25519, b"ssh-ed25519")
+    for client in clients:
+        client.service.serviceStopped()
+    assert (client.entered, bans(house)) == (["acme"], [])
+
+
+def test_sessions_that_offer_nothing_count_for_nothing(house):
+    for _ in range(20):
+        client = session(house)
+        client.ask(b"none")
+        client.service.serviceStopped()
+    assert bans(house) == []
+
+
+def test_a_right_login_begins_the_count_anew(house, keys):
+    for _ in range(3):
+        for _ in range(7):
+            session(house).password(b"wrong", b"nobody")
+        session(house).sign(keys.ed25519, b"ssh-ed25519")
+    assert bans(house) == []
+
+
+def test_an_account_that_is_guessed_at_takes_passwords_only_where_it_is_known(house, keys):
+    known, stranger = session(house, "192.0.2.7"), session(house, "198.51.100.9")
+    known.password(PASSWORD)
+    for number in range(30):
+        session(house, f"203.0.113.{number}").password(b"wrong")
+    assert [each.customer for each in house.tell if isinstance(each, AccountGuarded)] == ["acme"]
+    stranger.password(PASSWORD)
+    assert stranger.answers() == [FAILED]
+    assert house.tell.sentences()[-1] == (
+        "sftp login refused for 'acme' from 198.51.100.9: the password is right, but too many wrong ones "
+        "came from elsewhere, and this address is not known"
+    )
+    again, by_key = session(house, "192.0.2.7"), session(house, "198.51.100.9")
+    again.password(PASSWORD)
+    by_key.sign(keys.ed25519, b"ssh-ed25519")
+    assert [stranger.entered, again.entered, by_key.entered] == [[], ["acme"], ["acme"]]
+    now_known = session(house, "198.51.100.9")
+    now_known.password(PASSWORD)
+    assert now_known.entered == ["acme"]

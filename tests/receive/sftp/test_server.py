@@ -731,3 +731,49 @@ def test_a_defect_between_the_requests_is_told_and_ends_the_connection(session, 
     session.begin(REALPATH, NS(b"."))
     assert session.outlet.dropped == "The server failed."
     assert [each.where for each in session.told] == ["an SFTP session"]
+
+
+def begun_slowly(session):
+    """The handle of an upload, of which nothing has come yet."""
+    session.begin(3, NS(b"/a.csv") + struct.pack("!LL", 0x1A, 0))
+    session.workers.work()
+    ((_, _, content),) = session.outlet.answers()
+    return content[4:]
+
+
+def send_a_byte(session, handle, offset):
+    session.begin(6, NS(handle) + struct.pack("!Q", offset) + NS(b"x"))
+
+
+def test_a_file_that_drips_ends_the_connection(hurried):
+    handle = begun_slowly(hurried)
+    for offset in range(2):
+        assert hurried.outlet.dropped is None
+        send_a_byte(hurried, handle, offset)
+        hurried.workers.work()
+        hurried.clock.advance(0)
+        hurried.clock.advance(60)
+    assert hurried.outlet.dropped == "Less than 10 bytes a second came for a minute."
+
+
+def test_a_disk_that_is_slow_is_not_the_sender_s_time(hurried):
+    handle = begun_slowly(hurried)
+    for offset in range(5):
+        send_a_byte(hurried, handle, offset)
+        hurried.clock.advance(60)
+        hurried.workers.work()
+        hurried.clock.advance(1)
+    assert hurried.outlet.dropped is None
+
+
+def test_small_files_may_come_one_by_one(hurried):
+    for _ in range(5):
+        handle = begun_slowly(hurried)
+        send_a_byte(hurried, handle, 0)
+        hurried.workers.work()
+        hurried.begin(4, NS(handle))
+        hurried.workers.work()
+        hurried.outlet.answers()
+        hurried.clock.advance(60)
+    assert hurried.outlet.dropped is None
+    assert len(hurried.deliveries()) == 5

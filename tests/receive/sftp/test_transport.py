@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from twisted.conch.ssh.common import NS
 from twisted.conch.ssh.transport import SSHTransportBase
 
-from dorimportd.events import DeliveryAccepted, Fault, LoginAccepted, UploadAbandoned
+from dorimportd.events import DeliveryAccepted, Fault, LoginAccepted, SessionRefused, UploadAbandoned
 
 
 def request(kind, number, body):
@@ -81,6 +81,7 @@ def test_sessions_are_counted_and_forgotten(connect, house):
     assert [each.split("' ")[-1] for each in house.tell.sentences() if "refused" in each] == [
         "sftp session from 192.0.2.7 refused: acme has too many sessions"
     ]
+    assert [each.customer for each in house.tell if isinstance(each, SessionRefused)] == ["acme"]
 
 
 @pytest.fixture
@@ -100,6 +101,32 @@ def test_an_address_with_too_many_sessions_is_told_before_the_version(crowded, r
     assert house.tell.sentences() == ["sftp session from 192.0.2.7 refused: too many sessions"]
 
 
+def test_an_address_that_came_to_an_ipv6_listener_is_counted_as_itself(connect, house):
+    server, _ = connect.raw("::ffff:192.0.2.7")
+    assert server.peer == "192.0.2.7"
+    for _ in range(3):
+        house.sessions.open("192.0.2.7")
+    _, tcp = connect.raw()
+    assert tcp.value() == b"There are too many sessions. Please try again later.\r\n"
+
+
+def test_a_session_without_a_login_gives_way_to_the_next_one(connect, house):
+    (first, tcp), *others = [connect.raw("192.0.2.9") for _ in range(3)]
+    wire = connect()
+    assert (first.ended, tcp.disconnecting) == ("There are too many sessions. Please try again later.", True)
+    assert house.tell.sentences()[0] == (
+        "sftp session from 192.0.2.9 ended: too many sessions have not logged in, and this was the oldest of "
+        "the address with most"
+    )
+    connect.raw("192.0.2.10")  # takes the place of nobody: the customer has logged in
+    assert [each.ended for each, _ in others] == [None, None]
+    assert wire.server.ended is None
+    others[0][0].connectionLost()
+    connect.raw("192.0.2.11")
+    assert others[1][0].ended is None
+    assert sum("have not logged in" in each for each in house.tell.sentences()) == 1
+
+
 def test_the_time_for_the_login_begins_with_the_connection(raw, house):
     server, tcp = raw
     house.clock.advance(59)
@@ -107,6 +134,7 @@ def test_the_time_for_the_login_begins_with_the_connection(raw, house):
     assert server.ended is None
     house.clock.advance(1)
     assert (server.ended, tcp.disconnecting) == ("The login took too long.", True)
+    assert house.tell.sentences() == ["sftp session from 192.0.2.7 ended: the time for the login was over"]
 
 
 def test_the_time_for_the_login_ends_with_it(connect, house):
@@ -134,6 +162,16 @@ def test_a_session_is_not_idle_while_something_is_done_for_it(connect, house):
     wire.server.flow.end(1)
     wire.clock.advance(300)
     assert wire.server.ended == "Nothing came for too long."
+
+
+def test_a_file_that_drips_is_kept_for_resuming(connect, house):
+    wire = connect()
+    channel = wire.sftp()
+    handle = wire.begin_upload(channel, b"/a.csv", b"abc")
+    wire.clock.advance(60)
+    wire.send(channel, struct.pack("!LBL", 5 + 21, 6, 3) + NS(handle) + struct.pack("!Q", 3) + NS(b"d"))
+    (told,) = abandoned(house)
+    assert (told.name, told.reason) == ("a.csv", "Less than 1024 bytes a second came for a minute.")
 
 
 def test_new_keys_in_the_middle_of_an_upload_change_nothing(connect, house):

@@ -21,6 +21,7 @@ from zope.interface import implementer
 from dorimportd.config.read import read_settings
 from dorimportd.config.secrets import hash_password
 from dorimportd.events import Event
+from dorimportd.receive.defence import Defence
 from dorimportd.receive.house import House
 from dorimportd.receive.limits import SessionLimits, Sessions
 from dorimportd.receive.portal import Doorkeeper
@@ -150,7 +151,9 @@ class Door:
         self.settings = read_settings(self.config)
         limits = self.settings.limits
         self.sessions = Sessions(
-            lambda: SessionLimits(limits.sessions, limits.sessions_per_address, limits.sessions_per_customer)
+            lambda: SessionLimits(
+                limits.sessions, limits.sessions_per_address, limits.sessions_per_customer, 2
+            )
         )
 
     def connect(self, tls: Any = None, peer: IPv6Address | None = None) -> Client:
@@ -192,6 +195,7 @@ class Door:
         return House(
             doorkeeper=Doorkeeper(
                 lambda: self.settings,
+                defence=Defence(lambda: self.settings.defence, self.clock.seconds),
                 spool=self.spool,
                 workers=self.workers,
                 logins=self.workers,

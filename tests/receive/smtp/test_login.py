@@ -111,22 +111,24 @@ def test_who_has_logged_in_sends_to_himself_from_any_sender_and_to_nobody_else(d
 
 
 @pytest.mark.parametrize(
-    ("login", "password", "reason"),
+    ("login", "password", "reason", "customer"),
     [
-        ("bolt", "guess", "wrong password"),
-        ("bolt", "", "wrong password"),
-        ("acme", PASSWORD, "no password is set"),
-        ("nobody", PASSWORD, "no such login"),
+        ("bolt", "guess", "wrong password", "bolt"),
+        ("bolt", "", "wrong password", "bolt"),
+        ("acme", PASSWORD, "no password is set", "acme"),
+        ("nobody", PASSWORD, "no such login", None),
     ],
 )
-def test_every_wrong_login_is_answered_the_same_and_late(door: Any, login: str, password: str, reason: str):
+def test_every_wrong_login_is_answered_the_same_and_late(
+    door: Any, login: str, password: str, reason: str, customer: str | None
+):
     client = secured(door)
     assert client.send(f"AUTH PLAIN {plain(login, password)}\nNOOP\n") == ""
     door.clock.advance(0.9)
     assert client.read() == ""
     door.clock.advance(0.2)
     assert client.read() == f"{WRONG}250 2.0.0 OK\n"
-    assert door.events == [LoginRefused(login, Channel.SMTP, client.wire.getPeer().host, reason)]
+    assert door.events == [LoginRefused(login, Channel.SMTP, client.wire.getPeer().host, reason, customer)]
     assert client.send(f"AUTH PLAIN {plain()}\n") == "235 2.7.0 Logged in.\n"
 
 

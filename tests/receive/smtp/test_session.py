@@ -10,7 +10,8 @@ from twisted.internet.address import IPv6Address
 
 from dorimportd.config.read import read_settings
 from dorimportd.errors import NoSpace, SpoolFailing
-from dorimportd.events import DeliveryAccepted, Fault, MailArchived, MailRefused, SessionRefused
+from dorimportd.events import DeliveryAccepted, Fault, MailArchived, MailRefused, SessionEnded, SessionRefused
+from dorimportd.receive.house import CROWDED
 from dorimportd.receive.uploads import WAITING_LIMIT
 from dorimportd.spool.mail import MailUpload
 from dorimportd.spool.room import Room
@@ -386,6 +387,20 @@ def test_sessions_are_counted_until_they_end(door: Any):
     assert door.sessions.count() == 1
     assert door.connect().read() == "220 mx.till.example ESMTP dorimportd\n"
     first.lose()
+
+
+def test_a_session_without_a_mail_gives_way_to_the_next_one(door: Any):
+    begun = door.begun()
+    idle = door.greeted()
+    others = [door.connect(peer=IPv6Address("TCP", f"2001:db8::{number}", 4711)) for number in (1, 2)]
+    assert idle.read() == "421 4.7.0 There are too many sessions. Please try again later.\n"
+    assert idle.wire.disconnecting
+    assert door.events == [SessionEnded(Channel.SMTP, idle.wire.getPeer().host, CROWDED)]
+    assert [each.wire.disconnecting for each in (begun, *others)] == [False] * 3
+    others[0].lose()
+    assert not door.connect(peer=IPv6Address("TCP", "2001:db9::1", 4711)).wire.disconnecting
+    assert not others[1].wire.disconnecting
+    assert len(door.events) == 1
 
 
 def test_a_client_that_takes_nothing_is_cut_off(door: Any):
