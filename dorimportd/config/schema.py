@@ -44,6 +44,11 @@ class Sftp(Table):
     listen: ListOf[Endpoint] = Field(
         default=("tcp:22",), description="endpoints; an empty list switches the channel off"
     )
+    modern_only: bool = Field(
+        default=False,
+        description="offer only what ssh-audit marks green: no key exchange that is not post-quantum, no MAC "
+        "that is not encrypt-then-MAC",
+    )
 
 
 class Ftp(Table):

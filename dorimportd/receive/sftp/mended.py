@@ -41,6 +41,7 @@ from twisted.python.failure import Failure
 
 from dorimportd.events import Fault, Tell
 from dorimportd.receive.sftp import algorithms
+from dorimportd.receive.sftp.algorithms import STRICT, Offered
 from dorimportd.receive.sftp.ciphers import Changed
 from dorimportd.receive.sftp.fields import UINT32, Fields, Unreadable
 from dorimportd.receive.sftp.flow import Flow
@@ -67,14 +68,15 @@ class MendedTransport(PacketTransport):
     transport: Any  # a TCP connection
     _log = SILENT
     ourVersionString = algorithms.VERSION
-    supportedKeyExchanges = algorithms.KEY_EXCHANGES
-    supportedCiphers = algorithms.CIPHERS
-    supportedMACs = algorithms.MACS
     # test_no_compression_is_offered
     supportedCompressions = algorithms.COMPRESSIONS
 
-    def __init__(self, *, clock: IReactorTime, tell: Tell) -> None:
+    def __init__(self, offered: Offered, *, clock: IReactorTime, tell: Tell) -> None:
         super().__init__()
+        self.offered = offered
+        self.supportedKeyExchanges = [*offered.key_exchanges, STRICT]
+        self.supportedCiphers = list(offered.ciphers)
+        self.supportedMACs = list(offered.macs)
         self.clock = clock
         self.tell = tell
         self.flow = Flow()
@@ -138,7 +140,7 @@ class MendedTransport(PacketTransport):
 
     # test_the_signatures_that_are_named_do_not_depend_on_the_host_key
     def sendExtInfo(self, extensions: object) -> None:
-        super().sendExtInfo([(b"server-sig-algs", b",".join(algorithms.SIGNATURES))])
+        super().sendExtInfo([(b"server-sig-algs", b",".join(self.offered.signatures))])
 
     # test_a_client_that_does_not_take_the_last_words_is_gone_all_the_same
     def sendDisconnect(self, reason: int, desc: bytes | str) -> None:

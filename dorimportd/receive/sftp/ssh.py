@@ -11,7 +11,6 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IAddress
 
 from dorimportd.receive.house import House
-from dorimportd.receive.sftp import algorithms
 from dorimportd.receive.sftp.mended import SILENT
 from dorimportd.receive.sftp.transport import SftpTransport
 
@@ -33,7 +32,7 @@ class SftpFactory(SSHFactory):
         transport.factory = self
         # test_host_keys_do_not_sign_by_sha_1
         transport.supportedPublicKeys = [
-            name for name, kind in algorithms.SIGNATURES.items() if kind in self.privateKeys
+            name for name, kind in transport.offered.signatures.items() if kind in self.privateKeys
         ]
         self._open.add(transport)
         transport.gone.addCallback(lambda _: self._open.discard(transport))

@@ -19,6 +19,7 @@ from dorimportd.errors import TooManySessions
 from dorimportd.events import SessionRefused
 from dorimportd.receive.avatar import CustomerAvatar
 from dorimportd.receive.house import House
+from dorimportd.receive.sftp import algorithms
 from dorimportd.receive.sftp.channel import SftpChannel
 from dorimportd.receive.sftp.fields import Fields, string
 from dorimportd.receive.sftp.login import LoginService
@@ -32,7 +33,8 @@ class SftpTransport(MendedTransport):
     """A connection to the SFTP door.  `gone` fires when it is lost and what it had open is kept."""
 
     def __init__(self, house: House) -> None:
-        super().__init__(clock=house.clock, tell=house.tell)
+        offered = algorithms.offered(modern_only=house.settings().sftp.modern_only)
+        super().__init__(offered, clock=house.clock, tell=house.tell)
         self.peer = ""
         self.gone: Deferred[None] = Deferred()
         self._house = house

@@ -453,7 +453,7 @@ def no_complaints():
 class Door:
     """The door in a process of its own, with the customer acme."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, sftp="", customer=""):
         self.folder = folder
         self.log = folder / "log"
         self._process = None
@@ -467,9 +467,11 @@ class Door:
         (folder / "dorimportd.toml").write_text(
             'hostname = "localhost"\nstate_directory = "state"\n'
             '[limits]\nfree_space = "1 MiB"\nlogin_attempts = 2\n'
+            f"[sftp]\n{sftp}\n"
         )
         (folder / "customers.d" / "acme.toml").write_text(
             f'timezone = "Europe/Berlin"\ncurrency = "EUR"\npassword = "{hash_password(PASSWORD)}"\n'
+            f"{customer}\n"
         )
 
     def start(self):
@@ -497,6 +499,26 @@ class Door:
                 return found[0]
             time.sleep(0.05)
         raise AssertionError(f"no {name} in {self.events()}")
+
+
+@pytest.fixture
+def door_with(tmp_path):
+    """Starts a door with more in the table [sftp] and in the file of acme."""
+    doors = []
+
+    def start(sftp="", customer=""):
+        if shutil.which("ssh-keygen") is None:
+            pytest.skip("ssh-keygen is not installed")
+        folder = tmp_path / f"door {len(doors)}"
+        folder.mkdir()
+        doors.append(Door(folder, sftp, customer))
+        doors[-1].start()
+        return doors[-1]
+
+    yield start
+    for each in doors:
+        each.stop()
+        assert [event for event in each.events() if event[0] == "Fault"] == []
 
 
 @pytest.fixture(scope="module")
