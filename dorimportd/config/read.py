@@ -142,6 +142,7 @@ def customer(
         mail_address=file.mail_address,
         allowed_senders=file.allowed_senders,
         allowed_networks=file.allowed_networks,
+        legacy_algorithms=file.legacy_algorithms,
         format_rules=tuple(
             FormatRule(files, NamedFormat(chosen, formats[chosen])) for files, chosen in choices
         ),

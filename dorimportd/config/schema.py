@@ -10,6 +10,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from dorimportd.config.legacy import LegacyAlgorithm
 from dorimportd.config.values import (
     ArchiveAddress,
     Currency,
@@ -188,6 +189,11 @@ class CustomerFile(Table):
     )
     allowed_networks: ListOf[NetworkOrAddress] = Field(
         default=(), description="from which this customer may come on any channel; an empty list allows all"
+    )
+    legacy_algorithms: ListOf[LegacyAlgorithm] = Field(
+        default=(),
+        description="SSH algorithms that this customer's old client needs; offered to allowed_networks, or "
+        "to all without them, and refused to other customers at their login",
     )
     format: str | None = Field(default=None, description="the format of files that no [[formats]] fits")
     formats: ListOf[FormatChoice] = Field(default=(), description="tried in this order; the first that fits")

@@ -258,6 +258,7 @@ def customer_shape(customer: Customer, desk: Desk) -> dict[str, Any]:
         "mail_address": f"{address}@{desk.settings.mail_domain}" if address else None,
         "allowed_senders": list(customer.allowed_senders),
         "allowed_networks": [str(each) for each in customer.allowed_networks],
+        "legacy_algorithms": list(customer.legacy_algorithms),
         "formats": [{"files": each.files, "format": each.format.name} for each in customer.format_rules],
     }
 

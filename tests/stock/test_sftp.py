@@ -85,7 +85,9 @@ def house(**limits):
         clock=Clock(),
         tell=[].append,
         sessions=Sessions(lambda: most),
-        settings=lambda: SimpleNamespace(limits=SimpleNamespace(**limits), sftp=Sftp()),
+        settings=lambda: SimpleNamespace(
+            limits=SimpleNamespace(**limits), sftp=Sftp(), legacy_algorithms=lambda address: frozenset()
+        ),
         workers=AtOnce(),
         doorkeeper=None,
     )
@@ -799,6 +801,7 @@ class Realm:
 
 
 class LoginWire(Wire):
+    offered = algorithms.DEFAULT
     sessionID = b"session"
     peer = "192.0.2.7"
 

@@ -9,6 +9,7 @@ host_keys.py    who we are
 fields.py       the fields that SSH and SFTP packets are made of
 offers.py       what one side of a connection would take
 ciphers.py      SSH packets sealed and opened
+directions.py   which names stand for which ciphers
 packets.py      SSH packets on the wire, and their numbers
 mended.py       Conch's classes without their defects; tests/stock/test_sftp.py shows each one
 transport.py    one connection: counted, timed, ended

@@ -11,13 +11,14 @@ curl in Debian 12, has no cipher with a tag and no MAC over what is encrypted.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from twisted.conch.ssh.transport import SSHTransportBase
 
 from dorimportd import __version__
+from dorimportd.config.legacy import ALLOWABLE
 
 VERSION: Final = b"SSH-2.0-dorimportd_" + __version__.encode("ascii")
 
@@ -58,6 +59,9 @@ class Offered:
     ciphers: tuple[bytes, ...]
     macs: tuple[bytes, ...]
 
+    def all(self) -> frozenset[bytes]:
+        return frozenset((*self.key_exchanges, *self.signatures, *self.ciphers, *self.macs))
+
 
 DEFAULT: Final = Offered(KEY_EXCHANGES, SIGNATURES, CIPHERS, MACS)
 MODERN: Final = Offered(
@@ -65,6 +69,18 @@ MODERN: Final = Offered(
 )
 
 
-def offered(*, modern_only: bool) -> Offered:
-    """What is offered by the setting of that name."""
-    return MODERN if modern_only else DEFAULT
+def offered(*, modern_only: bool, legacy: Collection[str] = ()) -> Offered:
+    """What is offered by the setting of that name, and behind it what of *legacy* is not there yet."""
+    base = MODERN if modern_only else DEFAULT
+
+    def added(kind: str, names: Iterable[bytes]) -> tuple[bytes, ...]:
+        more = (name.encode() for name in ALLOWABLE[kind] if name in legacy)
+        return tuple(dict.fromkeys((*names, *more)))
+
+    exchanges = added("key exchange", base.key_exchanges)
+    return Offered(
+        tuple(name for name in exchanges if name in SSHTransportBase.supportedKeyExchanges),
+        {name: SIGNATURES.get(name, name) for name in added("host key", base.signatures)},
+        added("cipher", base.ciphers),
+        added("MAC", base.macs),
+    )

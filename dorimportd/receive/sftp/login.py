@@ -46,6 +46,8 @@ class LoginTransport(Protocol):
     sessionID: bytes
     peer: str
     ended: str | None
+    offered: algorithms.Offered
+    signed_by: bytes | None
 
     def sendPacket(self, messageType: int, payload: bytes) -> None: ...
     def disconnect(self, code: int, why: str) -> None: ...
@@ -119,7 +121,7 @@ class LoginService(SSHService):
         signed, algorithm, blob = fields.boolean(), fields.string(), fields.string()
         peer = self.transport.peer
         known = self._house.doorkeeper.knows_key(login, blob, peer)
-        if known and algorithms.SIGNATURES.get(algorithm) != Fields(blob).string():
+        if known and self.transport.offered.signatures.get(algorithm) != Fields(blob).string():
             raise self._refusal(login, f"signatures by {shown(algorithm)} are not taken")
         if signed:
             signature = fields.string()
@@ -127,6 +129,7 @@ class LoginService(SSHService):
                 is_signed, self._signed(login, algorithm, blob), signature, algorithm, blob
             ):
                 raise self._refusal(login, "the signature is wrong")
+            self.transport.signed_by = algorithm
             self._succeed(self._house.doorkeeper.by_key(login, blob, Channel.SFTP, peer))
         elif known:
             self.transport.sendPacket(MSG_USERAUTH_PK_OK, string(algorithm) + string(blob))

@@ -71,12 +71,8 @@ class MendedTransport(PacketTransport):
     # test_no_compression_is_offered
     supportedCompressions = algorithms.COMPRESSIONS
 
-    def __init__(self, offered: Offered, *, clock: IReactorTime, tell: Tell) -> None:
+    def __init__(self, *, clock: IReactorTime, tell: Tell) -> None:
         super().__init__()
-        self.offered = offered
-        self.supportedKeyExchanges = [*offered.key_exchanges, STRICT]
-        self.supportedCiphers = list(offered.ciphers)
-        self.supportedMACs = list(offered.macs)
         self.clock = clock
         self.tell = tell
         self.flow = Flow()
@@ -85,6 +81,17 @@ class MendedTransport(PacketTransport):
         self._exchanging = False  # keys: between the client's KEXINIT and its NEWKEYS
         self._began = 0.0  # by the clock
         self._abort: IDelayedCall | None = None
+
+    def offer(self, offered: Offered) -> None:
+        """Agree on nothing else from here on, as far as there are host keys for it."""
+        self.offered = offered
+        self.supportedKeyExchanges = [*offered.key_exchanges, STRICT]
+        # test_host_keys_do_not_sign_by_sha_1
+        self.supportedPublicKeys = [
+            name for name, kind in offered.signatures.items() if kind in self.factory.privateKeys
+        ]
+        self.supportedCiphers = list(offered.ciphers)
+        self.supportedMACs = list(offered.macs)
 
     def connectionMade(self) -> None:
         self._began = self.clock.seconds()

@@ -344,7 +344,7 @@ class Wire:
     def __init__(self, factory, clock, client):
         self.clock = clock
         self.client = client
-        self.server = factory.buildProtocol(None)
+        self.server = factory.buildProtocol(IPv4Address("TCP", "192.0.2.7", 40000))
         self.ends = [Tcp(self.client), Tcp(self.server)]
         self.open = True
         self.server.makeConnection(self.ends[1])
@@ -415,8 +415,10 @@ def connect(house, keys):
     """Makes connections to the door; `connect.factory` is the door, `connect.raw` has no client."""
     factory = sftp_factory(house, [keys.host])
 
-    def connect():
-        return Wire(factory, house.clock, Client(keys.ed25519))
+    def connect(door=factory, macs=Client.supportedMACs):
+        client = Client(keys.ed25519)
+        client.supportedMACs = macs
+        return Wire(door, house.clock, client)
 
     def raw():
         server = factory.buildProtocol(None)
@@ -501,17 +503,15 @@ class Door:
         raise AssertionError(f"no {name} in {self.events()}")
 
 
-@pytest.fixture
-def door_with(tmp_path):
+@pytest.fixture(scope="module")
+def door_with(tmp_path_factory):
     """Starts a door with more in the table [sftp] and in the file of acme."""
     doors = []
 
     def start(sftp="", customer=""):
         if shutil.which("ssh-keygen") is None:
             pytest.skip("ssh-keygen is not installed")
-        folder = tmp_path / f"door {len(doors)}"
-        folder.mkdir()
-        doors.append(Door(folder, sftp, customer))
+        doors.append(Door(tmp_path_factory.mktemp("door"), sftp, customer))
         doors[-1].start()
         return doors[-1]
 

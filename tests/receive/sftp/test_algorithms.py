@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import subprocess
+import time
 
 import pytest
 
@@ -139,3 +140,63 @@ def test_paramiko_uses_each_cipher_and_mac_and_exchange(door, folder, cipher, ma
             transport.renegotiate_keys()
             client.get(name, str(folder / "back.csv"))
     assert (folder / "back.csv").read_bytes() == CONTENT
+
+
+def old(door, folder, *options):
+    """The exit status of OpenSSH's sftp with old algorithms, and what it complained of."""
+    sftp = shutil.which("sftp")
+    if sftp is None:
+        pytest.skip("sftp is not installed")
+    said = ("UserKnownHostsFile=/dev/null", "StrictHostKeyChecking=no", "LogLevel=ERROR", *options)
+    command = [sftp, "-F", "none", *(part for each in said for part in ("-o", each))]
+    command += ["-i", str(door.folder / "rsa"), "-P", str(door.port), "-b", "-", "acme@127.0.0.1"]
+    done = subprocess.run(
+        command,
+        input=b"put sales.csv",
+        capture_output=True,
+        cwd=folder,
+        timeout=DEADLINE_SECONDS,
+        check=False,
+    )
+    return done.returncode, done.stderr.decode()
+
+
+OLD = {
+    "diffie-hellman-group14-sha1": "KexAlgorithms",
+    "ecdh-sha2-nistp256": "KexAlgorithms",
+    "ecdh-sha2-nistp384": "KexAlgorithms",
+    "ecdh-sha2-nistp521": "KexAlgorithms",
+    "ssh-rsa": "HostKeyAlgorithms",
+    "aes128-cbc": "Ciphers",
+    "aes192-cbc": "Ciphers",
+    "aes256-cbc": "Ciphers",
+    "3des-cbc": "Ciphers",
+    "hmac-sha1": "MACs",
+}
+
+
+@pytest.fixture(scope="module")
+def lenient(door_with):
+    """A door whose customer may use all that is old."""
+    return door_with(customer=f"legacy_algorithms = {list(OLD)}")
+
+
+@pytest.mark.parametrize(("name", "option"), OLD.items())
+def test_an_old_client_is_allowed_what_its_customer_needs(lenient, folder, name, option):
+    macs = () if option == "MACs" else ("MACs=hmac-sha2-256", "Ciphers=aes128-ctr")
+    assert old(lenient, folder, f"{option}={name}", *macs) == (0, "")
+
+
+def test_an_old_client_may_sign_its_login_by_sha_1_where_that_is_allowed(lenient, folder):
+    assert old(lenient, folder, "PubkeyAcceptedAlgorithms=ssh-rsa") == (0, "")
+
+
+@pytest.mark.parametrize(("name", "option"), OLD.items())
+def test_an_old_client_is_refused_by_default_and_the_log_says_what_would_allow_it(door, folder, name, option):
+    assert old(door, folder, f"{option}={name}", "Ciphers=aes128-ctr")[0] == 255
+    line = f'; legacy_algorithms = ["{name}"] in customers.d/NAME.toml would allow it'
+    for _ in range(DEADLINE_SECONDS * 10):
+        if any(sentence.endswith(line) for kind, sentence in door.events() if kind == "NothingInCommon"):
+            return
+        time.sleep(0.1)
+    raise AssertionError(door.events())

@@ -9,6 +9,7 @@ from twisted.conch.ssh.keys import Key
 from twisted.internet.defer import Deferred
 
 from dorimportd.events import Fault
+from dorimportd.receive.sftp import algorithms
 from dorimportd.receive.sftp.fields import Unreadable
 from dorimportd.receive.sftp.login import LoginService, is_signed
 
@@ -21,6 +22,7 @@ class Transport:
     """What the login sees of its connection."""
 
     sessionID = SESSION
+    offered = algorithms.DEFAULT
     peer = "192.0.2.7"
 
     def __init__(self):
