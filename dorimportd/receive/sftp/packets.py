@@ -25,7 +25,6 @@ from dorimportd.receive.sftp.directions import WITH_TAG, direction
 from dorimportd.receive.sftp.fields import Unreadable
 from dorimportd.receive.sftp.offers import Offer, nothing_in_common
 
-STRICT_CLIENT: Final = b"kex-strict-c-v00@openssh.com"
 LONGEST: Final = 256 << 10  # bytes in a packet, as OpenSSH takes them; RFC 4253 section 6.1 asks for 35,000
 NUMBERS: Final = 1 << 32  # of packets; then they begin again at 0
 
@@ -80,6 +79,7 @@ class PacketTransport(SSHServerTransport):
     def __init__(self) -> None:
         self._held = bytearray()  # what came, from the beginning of a packet
         self._length: int | None = None  # of that packet, once it can be read
+        self.moved = 0  # bytes under these keys, in both directions
 
     def connectionMade(self) -> None:
         super().connectionMade()
@@ -105,10 +105,12 @@ class PacketTransport(SSHServerTransport):
     # test_new_keys_begin_new_numbers_in_a_strict_exchange
     def sendPacket(self, messageType: int, payload: bytes) -> None:
         super().sendPacket(messageType, payload)
+        self.moved += len(payload)
         if messageType == MSG_NEWKEYS and self.strict:
             self.outgoingPacketSequence = 0
 
     def ssh_NEWKEYS(self, packet: bytes) -> None:
+        self.moved = 0
         if self.strict:
             self.incomingPacketSequence = 0
         super().ssh_NEWKEYS(packet)
@@ -134,6 +136,7 @@ class PacketTransport(SSHServerTransport):
         with memoryview(self._held) as held, held[:end] as packet:
             opened = way.open(number, packet)
         del self._held[:end]
+        self.moved += end
         self._length = None
         self.incomingPacketSequence += 1
         return payload_of(opened)

@@ -397,6 +397,13 @@ class Wire:
         channel.write(raw)
         self.carry()
 
+    def send_only(self, channel, raw):
+        """Have the server read *raw*, and the client nothing."""
+        channel.write(raw)
+        sent = self.ends[0].value()
+        self.ends[0].clear()
+        self.server.dataReceived(sent)
+
     def begin_upload(self, channel, name, content):
         """Write *content* to *name*, and do not close it; the handle."""
         self.send(channel, request(3, 1, NS(name) + struct.pack("!LL", 0x1A, 0)))
@@ -455,8 +462,9 @@ def no_complaints():
 class Door:
     """The door in a process of its own, with the customer acme."""
 
-    def __init__(self, folder, sftp="", customer=""):
+    def __init__(self, folder, sftp="", customer="", renewal=None):
         self.folder = folder
+        self._more = [] if renewal is None else [str(renewal)]
         self.log = folder / "log"
         self._process = None
         (folder / "customers.d").mkdir()
@@ -477,7 +485,7 @@ class Door:
         )
 
     def start(self):
-        command = [sys.executable, str(LAUNCH), "sftp", str(self.folder / "dorimportd.toml")]
+        command = [sys.executable, str(LAUNCH), "sftp", str(self.folder / "dorimportd.toml"), *self._more]
         with self.log.open("w") as log:
             self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, cwd=REPOSITORY)
         self.port = int(self._process.stdout.readline())
@@ -505,13 +513,13 @@ class Door:
 
 @pytest.fixture(scope="module")
 def door_with(tmp_path_factory):
-    """Starts a door with more in the table [sftp] and in the file of acme."""
+    """Starts a door with more in [sftp] and in the file of acme, and new keys after so many bytes."""
     doors = []
 
-    def start(sftp="", customer=""):
+    def start(sftp="", customer="", renewal=None):
         if shutil.which("ssh-keygen") is None:
             pytest.skip("ssh-keygen is not installed")
-        doors.append(Door(tmp_path_factory.mktemp("door"), sftp, customer))
+        doors.append(Door(tmp_path_factory.mktemp("door"), sftp, customer, renewal))
         doors[-1].start()
         return doors[-1]
 
