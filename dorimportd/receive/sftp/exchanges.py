@@ -19,10 +19,9 @@ from twisted.conch.ssh.transport import (
 from twisted.internet.interfaces import IReactorTime
 
 from dorimportd.receive.sftp.fields import Fields
-from dorimportd.receive.sftp.offers import COOKIE
+from dorimportd.receive.sftp.offers import COOKIE, STRICT_CLIENT
 from dorimportd.receive.sftp.packets import PacketTransport
 
-STRICT_CLIENT: Final = b"kex-strict-c-v00@openssh.com"
 FIRST_OF_SERVICES: Final = 50  # below are the packets of the transport itself (RFC 4251 section 7)
 NEVER_BETWEEN: Final = (MSG_SERVICE_REQUEST, MSG_SERVICE_ACCEPT, MSG_EXT_INFO)  # during an exchange of keys
 EXCHANGES: Final = 10  # of keys in one connection

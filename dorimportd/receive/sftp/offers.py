@@ -16,6 +16,8 @@ COOKIE: Final = 16  # random bytes that a KEXINIT begins with
 KINDS: Final = ("key exchange", "host key", "cipher", "cipher", "MAC", "MAC", "compression", "compression")
 MAC_OF: Final = {2: 4, 3: 5}  # by cipher, in KINDS
 
+STRICT_CLIENT: Final = b"kex-strict-c-v00@openssh.com"
+MARKERS: Final = (b"ext-info-c", STRICT_CLIENT)  # are named among the exchanges of keys, and are none
 SHOWN: Final = 300  # characters of an offer in a log line
 
 Names = Sequence[bytes]  # of algorithms, the preferred one first
@@ -91,5 +93,6 @@ def hint(missing: Mapping[str, Names]) -> str:
 
 def shown(names: Names) -> str:
     """*names* on one line, whatever is in them."""
-    text = ", ".join(name.decode("latin-1").encode("unicode_escape").decode() for name in names)
+    real = (name.decode("latin-1") for name in names if name not in MARKERS)
+    text = ", ".join(name.encode("unicode_escape").decode() for name in real)
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."

@@ -55,7 +55,7 @@ def test_all_that_is_missing_is_told_at_once(raw, house):
     event = told(
         raw,
         house,
-        name_0="diffie-hellman-group1-sha1,diffie-hellman-group14-sha1",
+        name_0="diffie-hellman-group1-sha1,diffie-hellman-group14-sha1,ext-info-c,kex-strict-c-v00@openssh.com",
         name_2="3des-cbc,aes128-cbc",
         name_3="3des-cbc,aes128-cbc",
     )
