@@ -242,6 +242,21 @@ class BansNotKept(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class NothingInCommon(Event):
+    line = (
+        "sftp session from {peer} refused: no {what} in common; the client has {theirs}; here are {ours}; "
+        "{hint}"
+    )
+    level = Level.WARNING
+
+    peer: str
+    what: str  # "key exchange", "host key", "cipher", "MAC" or "compression", perhaps several
+    theirs: str  # names of algorithms
+    ours: str
+    hint: str  # what would allow it
+
+
+@dataclass(frozen=True, slots=True)
 class DeliveryAccepted(Event):
     line = (
         "delivery {delivery.sequence} accepted: {delivery.envelope.name!r} from "

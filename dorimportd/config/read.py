@@ -143,6 +143,7 @@ def customer(
         allowed_senders=file.allowed_senders,
         allowed_networks=file.allowed_networks,
         require_tls=file.require_tls,
+        legacy_algorithms=file.legacy_algorithms,
         format_rules=tuple(
             FormatRule(files, NamedFormat(chosen, formats[chosen])) for files, chosen in choices
         ),

@@ -10,6 +10,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from dorimportd.config.legacy import LegacyAlgorithm
 from dorimportd.config.values import (
     ArchiveAddress,
     Currency,
@@ -43,6 +44,11 @@ class Sftp(Table):
 
     listen: ListOf[Endpoint] = Field(
         default=("tcp:22",), description="endpoints; an empty list switches the channel off"
+    )
+    modern_only: bool = Field(
+        default=False,
+        description="offer only what ssh-audit marks green: no key exchange that is not post-quantum, no MAC "
+        "that is not encrypt-then-MAC",
     )
 
 
@@ -231,6 +237,11 @@ class CustomerFile(Table):
     )
     require_tls: bool = Field(
         default=False, description="whether this customer's password and files come by FTP under TLS only"
+    )
+    legacy_algorithms: ListOf[LegacyAlgorithm] = Field(
+        default=(),
+        description="SSH algorithms that this customer's old client needs; offered to allowed_networks, or "
+        "to all without them, and refused to other customers at their login",
     )
     format: str | None = Field(default=None, description="the format of files that no [[formats]] fits")
     formats: ListOf[FormatChoice] = Field(default=(), description="tried in this order; the first that fits")

@@ -59,6 +59,7 @@ class Customer:
     allowed_networks: tuple[Network, ...]  # empty: all
     require_tls: bool  # on FTP; the other channels have their own ways
     format_rules: tuple[FormatRule, ...]  # the first that fits decides
+    legacy_algorithms: tuple[str, ...] = ()  # of SSH, that are offered to this customer, too
 
     def format_for(self, file_name: str) -> NamedFormat | None:
         """The format of a file of that name; None when there is none for it."""
@@ -123,6 +124,11 @@ class Settings:
     def by_login(self, login: str) -> Customer | None:
         """The customer, enabled or not, who logs in as *login*."""
         return next((each for each in self.customers.values() if each.login == login), None)
+
+    def legacy_algorithms(self, address: str) -> frozenset[str]:
+        """What an SSH client at *address* is offered because it may be that of a customer who needs it."""
+        near = (each for each in self.customers.values() if each.enabled and each.allows_peer(address))
+        return frozenset(name for each in near for name in each.legacy_algorithms)
 
     def by_mail_address(self, local_part: str) -> Customer | None:
         """The customer, enabled or not, who sends to *local_part* at our mail domain."""

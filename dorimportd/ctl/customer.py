@@ -260,6 +260,7 @@ def customer_shape(customer: Customer, desk: Desk) -> dict[str, Any]:
         "allowed_senders": list(customer.allowed_senders),
         "allowed_networks": [str(each) for each in customer.allowed_networks],
         "require_tls": customer.require_tls,
+        "legacy_algorithms": list(customer.legacy_algorithms),
         "formats": [{"files": each.files, "format": each.format.name} for each in customer.format_rules],
     }
 

@@ -1,7 +1,8 @@
 """One door alone, in a process of its own: what stands behind it is real, only the store is missing.
 
-    python launch.py ftp|sftp|smtp DORIMPORTD.TOML
+    python launch.py ftp|sftp|smtp DORIMPORTD.TOML [BYTES]
 
+SFTP asks for new keys after so many bytes, if they are given.
 Listens on 127.0.0.1, prints its port (of FTP three, one for each way in which TLS may come), and tells
 events on standard error, one JSON list a line.
 """
@@ -35,6 +36,7 @@ from dorimportd.receive.limits import SessionLimits, Sessions
 from dorimportd.receive.portal import Doorkeeper
 from dorimportd.receive.sftp import host_keys
 from dorimportd.receive.sftp.ssh import sftp_factory
+from dorimportd.receive.sftp.transport import SftpTransport
 from dorimportd.receive.smtp.session import smtp_factory
 from dorimportd.receive.tls import load_or_make
 from dorimportd.spool.room import Room
@@ -95,4 +97,6 @@ def factories(channel: str, house: House) -> list[Factory]:
     return [ftp_factory(house, contexts, each) for each in starts]
 
 
+if len(sys.argv) > 3:
+    SftpTransport.renewal_bytes = int(sys.argv[3])
 main(sys.argv[1], Path(sys.argv[2]))

@@ -32,9 +32,11 @@ from twisted.logger import LimitedHistoryLogObserver, globalLogPublisher
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from dorimportd.config.schema import Sftp
 from dorimportd.errors import LoginRefused
 from dorimportd.receive.avatar import CustomerAvatar
 from dorimportd.receive.limits import SessionLimits, Sessions
+from dorimportd.receive.sftp import algorithms
 from dorimportd.receive.sftp.channel import SftpChannel
 from dorimportd.receive.sftp.flow import Flow
 from dorimportd.receive.sftp.login import LoginService
@@ -83,7 +85,9 @@ def house(**limits):
         clock=Clock(),
         tell=[].append,
         sessions=Sessions(lambda: most),
-        settings=lambda: SimpleNamespace(limits=SimpleNamespace(**limits)),
+        settings=lambda: SimpleNamespace(
+            limits=SimpleNamespace(**limits), sftp=Sftp(), legacy_algorithms=lambda address: frozenset()
+        ),
         workers=AtOnce(),
         doorkeeper=None,
     )
@@ -325,9 +329,9 @@ def test_weak_algorithms_are_not_offered():
     stock = set(SSHServerTransport.supportedCiphers + SSHServerTransport.supportedMACs)
     weak = {b"3des-cbc", b"aes128-cbc", b"hmac-md5", b"hmac-sha1"}
     assert weak <= stock
-    assert not weak & set(MendedTransport.supportedCiphers + MendedTransport.supportedMACs)
+    assert not weak & {*algorithms.DEFAULT.ciphers, *algorithms.DEFAULT.macs}
     assert b"diffie-hellman-group14-sha1" in SSHServerTransport.supportedKeyExchanges
-    assert b"diffie-hellman-group14-sha1" not in MendedTransport.supportedKeyExchanges
+    assert b"diffie-hellman-group14-sha1" not in algorithms.DEFAULT.key_exchanges
 
 
 def test_host_keys_do_not_sign_by_sha_1():
@@ -800,6 +804,7 @@ class Realm:
 
 
 class LoginWire(Wire):
+    offered = algorithms.DEFAULT
     sessionID = b"session"
     peer = "192.0.2.7"
 

@@ -9,7 +9,9 @@ host_keys.py    who we are
 fields.py       the fields that SSH and SFTP packets are made of
 offers.py       what one side of a connection would take
 ciphers.py      SSH packets sealed and opened
+directions.py   which names stand for which ciphers
 packets.py      SSH packets on the wire, and their numbers
+exchanges.py    when keys are exchanged, and which packets are in turn then
 mended.py       Conch's classes without their defects; tests/stock/test_sftp.py shows each one
 transport.py    one connection: counted, timed, ended
 login.py        password and public key, decided by the doorkeeper

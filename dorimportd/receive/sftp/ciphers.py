@@ -18,11 +18,10 @@ from __future__ import annotations
 import hmac
 import os
 import struct
-from collections.abc import Mapping
 from typing import Final, Protocol
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.poly1305 import Poly1305
 
@@ -232,29 +231,3 @@ def padded(payload: bytes, way: Direction) -> bytes:
     """A packet with *payload*, not encrypted, that is as long as packets of that direction are."""
     least = LEAST_PADDING + (-(way.counted + 1 + LEAST_PADDING + len(payload)) % way.block)
     return HEADER.pack(1 + len(payload) + least, least) + payload + os.urandom(least)
-
-
-# Names on the wire.
-BLOCK: Final = 16  # bytes, of AES
-COUNTING: Final[Mapping[bytes, int]] = {b"aes128-ctr": 16, b"aes192-ctr": 24, b"aes256-ctr": 32}  # key bytes
-GCM: Final[Mapping[bytes, int]] = {b"aes128-gcm@openssh.com": 16, b"aes256-gcm@openssh.com": 32}
-CHACHA: Final = b"chacha20-poly1305@openssh.com"
-WITH_TAG: Final = frozenset([*GCM, CHACHA])  # that need no MAC; which one is agreed on says nothing then
-MACS: Final[Mapping[bytes, str]] = {b"hmac-sha2-256": "sha256", b"hmac-sha2-512": "sha512"}
-AFTERWARDS: Final = b"-etm@openssh.com"  # the end of a MAC's name: it is over what is encrypted
-
-
-def direction(cipher: bytes, mac: bytes, *, iv: bytes, key: bytes, mac_key: bytes, opens: bool) -> Direction:
-    """A direction by the agreed names, for opening or for sealing.
-
-    Of the three secrets only so much is taken as the algorithm needs (RFC 4253 section 7.2).
-    """
-    if cipher == CHACHA:
-        return ChaCha(key)
-    if cipher in GCM:
-        return Gcm(key[: GCM[cipher]], iv)
-    counting = Cipher(algorithms.AES(key[: COUNTING[cipher]]), modes.CTR(iv[:BLOCK]))
-    stream = counting.decryptor() if opens else counting.encryptor()
-    digest = MACS[mac.removesuffix(AFTERWARDS)]
-    code = Mac(mac_key[: hmac.new(b"", digestmod=digest).digest_size], digest)
-    return (EncryptThenMac if mac.endswith(AFTERWARDS) else EncryptAndMac)(stream, BLOCK, code)

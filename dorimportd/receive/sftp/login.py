@@ -49,6 +49,8 @@ class LoginTransport(Protocol):
     sessionID: bytes
     peer: str
     ended: str | None
+    offered: algorithms.Offered
+    signed_by: bytes | None
 
     def sendPacket(self, messageType: int, payload: bytes) -> None: ...
     def disconnect(self, code: int, why: str) -> None: ...
@@ -136,7 +138,7 @@ class LoginService(SSHService):
                 raise Refusal
             self._fail()  # at once: an agent offers all keys that it has
             return
-        if algorithms.SIGNATURES.get(algorithm) != Fields(blob).string():
+        if self.transport.offered.signatures.get(algorithm) != Fields(blob).string():
             raise self._key_refused(login, blob, f"signatures by {shown(algorithm)} are not taken")
         if not signed:
             self.transport.sendPacket(MSG_USERAUTH_PK_OK, string(algorithm) + string(blob))
@@ -145,6 +147,7 @@ class LoginService(SSHService):
             is_signed, self._signed(login, algorithm, blob), signature, algorithm, blob
         ):
             raise self._key_refused(login, blob, "the signature is wrong")
+        self.transport.signed_by = algorithm
         self._succeed(self._house.doorkeeper.by_key(login, blob, Channel.SFTP, peer))
 
     def _signed(self, login: bytes, algorithm: bytes, blob: bytes) -> bytes:

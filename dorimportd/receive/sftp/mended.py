@@ -26,14 +26,6 @@ from twisted.conch.ssh.transport import (
     DISCONNECT_BY_APPLICATION,
     DISCONNECT_MAC_ERROR,
     DISCONNECT_PROTOCOL_ERROR,
-    MSG_DISCONNECT,
-    MSG_EXT_INFO,
-    MSG_KEX_DH_GEX_REQUEST,
-    MSG_KEXDH_INIT,
-    MSG_KEXINIT,
-    MSG_NEWKEYS,
-    MSG_SERVICE_ACCEPT,
-    MSG_SERVICE_REQUEST,
 )
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger, LogPublisher
@@ -41,35 +33,28 @@ from twisted.python.failure import Failure
 
 from dorimportd.events import Fault, Tell
 from dorimportd.receive.sftp import algorithms
+from dorimportd.receive.sftp.algorithms import STRICT, Offered
 from dorimportd.receive.sftp.ciphers import Changed
+from dorimportd.receive.sftp.exchanges import ExchangingTransport
 from dorimportd.receive.sftp.fields import UINT32, Fields, Unreadable
 from dorimportd.receive.sftp.flow import Flow
-from dorimportd.receive.sftp.offers import COOKIE
-from dorimportd.receive.sftp.packets import STRICT_CLIENT, PacketTransport
 
 # test_a_log_without_an_observer_keeps_nothing_alive; a line for each packet would slow every upload too.
 SILENT: Final = Logger("dorimportd.receive.sftp", observer=LogPublisher())
 
 # What Conch's own reading raises at packets that do not follow the protocol.
 TRIPPED: Final = (LookupError, TypeError, ValueError, struct.error)
-FIRST_OF_SERVICES: Final = 50  # below are the packets of the transport itself (RFC 4251 section 7)
-NEVER_BETWEEN: Final = (MSG_SERVICE_REQUEST, MSG_SERVICE_ACCEPT, MSG_EXT_INFO)  # during an exchange of keys
-EXCHANGES: Final = 10  # of keys in one connection
-EXCHANGES_EVERY_SECOND: Final = 5  # and so many more as it lasts; each costs us some milliseconds
 LEAST_PACKET: Final = 1024  # bytes that a client must take in one SSH packet, since each has its price
 CHANNELS: Final = 10  # open at a time on one connection
 LAST_WORDS_SECONDS: Final = 10  # for the client to take them
 
 
-class MendedTransport(PacketTransport):
+class MendedTransport(ExchangingTransport):
     """SSH packets in their order; `ended` says why no more are taken."""
 
     transport: Any  # a TCP connection
     _log = SILENT
     ourVersionString = algorithms.VERSION
-    supportedKeyExchanges = algorithms.KEY_EXCHANGES
-    supportedCiphers = algorithms.CIPHERS
-    supportedMACs = algorithms.MACS
     # test_no_compression_is_offered
     supportedCompressions = algorithms.COMPRESSIONS
 
@@ -78,14 +63,22 @@ class MendedTransport(PacketTransport):
         self.clock = clock
         self.tell = tell
         self.flow = Flow()
-        self.ended: str | None = None
-        self._exchanges = 0  # of keys
-        self._exchanging = False  # keys: between the client's KEXINIT and its NEWKEYS
-        self._began = 0.0  # by the clock
+        self._paused = False  # the client does not take what it is sent
+        self._renewing = False  # new keys were asked for
         self._abort: IDelayedCall | None = None
 
+    def offer(self, offered: Offered) -> None:
+        """Agree on nothing else from here on, as far as there are host keys for it."""
+        self.offered = offered
+        self.supportedKeyExchanges = [*offered.key_exchanges, STRICT]
+        # test_host_keys_do_not_sign_by_sha_1
+        self.supportedPublicKeys = [
+            name for name, kind in offered.signatures.items() if kind in self.factory.privateKeys
+        ]
+        self.supportedCiphers = list(offered.ciphers)
+        self.supportedMACs = list(offered.macs)
+
     def connectionMade(self) -> None:
-        self._began = self.clock.seconds()
         self.transport.setTcpNoDelay(True)
         # test_a_client_that_takes_nothing_is_not_read
         self.transport.registerProducer(self, True)
@@ -93,16 +86,26 @@ class MendedTransport(PacketTransport):
 
     def pauseProducing(self) -> None:
         """The client does not take what it is sent."""
-        self.flow.congested(True)
+        self._paused = True
+        self._hold_or_go_on()
         self.transport.pauseProducing()
 
     def resumeProducing(self) -> None:
         """It has taken it."""
+        self._paused = False
         self.transport.resumeProducing()
-        self.flow.congested(False)
+        self._hold_or_go_on()
 
     def stopProducing(self) -> None:
         """The connection is lost, as connectionLost will say."""
+
+    # test_while_new_keys_are_waited_for_nothing_is_begun
+    def renewing(self, begins: bool) -> None:
+        self._renewing = begins
+        self._hold_or_go_on()
+
+    def _hold_or_go_on(self) -> None:
+        self.flow.congested(self._paused or self._renewing)
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         if self._abort is not None and self._abort.active():
@@ -131,14 +134,14 @@ class MendedTransport(PacketTransport):
 
     # test_packets_out_of_turn_end_the_connection
     def dispatchMessage(self, messageNum: int, payload: bytes) -> None:
-        if self._in_turn(messageNum):
+        if self.in_turn(messageNum):
             super().dispatchMessage(messageNum, payload)
         else:
             self.drop("A packet came out of turn.")
 
     # test_the_signatures_that_are_named_do_not_depend_on_the_host_key
     def sendExtInfo(self, extensions: object) -> None:
-        super().sendExtInfo([(b"server-sig-algs", b",".join(algorithms.SIGNATURES))])
+        super().sendExtInfo([(b"server-sig-algs", b",".join(self.offered.signatures))])
 
     # test_a_client_that_does_not_take_the_last_words_is_gone_all_the_same
     def sendDisconnect(self, reason: int, desc: bytes | str) -> None:
@@ -163,45 +166,6 @@ class MendedTransport(PacketTransport):
         self.ended = why
         self.transport.unregisterProducer()
         self._abort = self.clock.callLater(LAST_WORDS_SECONDS, self.transport.abortConnection)
-
-    # test_keys_are_not_exchanged_without_end
-    def ssh_KEXINIT(self, packet: bytes) -> None:
-        self._exchanging = True
-        self._exchanges += 1
-        if self._exchanges > EXCHANGES + EXCHANGES_EVERY_SECOND * (self.clock.seconds() - self._began):
-            self.drop("Keys are exchanged too often.")
-            return
-        if self._exchanges == 1 and STRICT_CLIENT in Fields(packet[COOKIE:]).string().split(b","):
-            self.strict = True
-            # test_a_strict_exchange_takes_nothing_but_its_own_packets: not even before it
-            if self.incomingPacketSequence > 1:
-                self.drop("A packet came out of turn.")
-                return
-        super().ssh_KEXINIT(packet)
-
-    def ssh_NEWKEYS(self, packet: bytes) -> None:
-        self._exchanging = False
-        super().ssh_NEWKEYS(packet)
-
-    def _in_turn(self, kind: int) -> bool:
-        """Whether a client may send a packet of this kind now (RFC 4253 section 7.1).
-
-        Conch takes any at any time: requests before there are keys, new keys that nobody agreed on, those of
-        a group exchange (RFC 4419), which is not offered and is in turn only as a wrong guess, and requests
-        during an exchange of keys, whose answers then wait in memory without end.
-        """
-        if kind == MSG_KEXINIT:
-            return not self._exchanging
-        if MSG_KEXINIT < kind < FIRST_OF_SERVICES:
-            agreed = self._exchanging and self.nextEncryptions.keyed
-            if kind == MSG_NEWKEYS:
-                return agreed
-            guess = kind == MSG_KEX_DH_GEX_REQUEST and bool(self.ignoreNextPacket)
-            return self._exchanging and not agreed and (kind == MSG_KEXDH_INIT or guess)
-        if self.strict and self._exchanging and self._exchanges == 1:
-            return kind == MSG_DISCONNECT
-        between = self.sessionID is None or self._exchanging
-        return not between or (kind < MSG_KEXINIT and kind not in NEVER_BETWEEN)
 
 
 class MendedConnection(SSHConnection):

@@ -11,13 +11,20 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from twisted.conch.ssh.transport import MSG_KEXINIT, MSG_NEWKEYS, SSHServerTransport
+from twisted.conch.ssh.transport import (
+    DISCONNECT_KEY_EXCHANGE_FAILED,
+    MSG_KEXINIT,
+    MSG_NEWKEYS,
+    SSHServerTransport,
+)
 
-from dorimportd.receive.sftp.ciphers import LEAST_PADDING, LENGTH, Direction, Plain, direction
+from dorimportd.events import Tell
+from dorimportd.receive.sftp.algorithms import STRICT
+from dorimportd.receive.sftp.ciphers import LEAST_PADDING, LENGTH, Direction, Plain
+from dorimportd.receive.sftp.directions import WITH_TAG, direction
 from dorimportd.receive.sftp.fields import Unreadable
-from dorimportd.receive.sftp.offers import Offer
+from dorimportd.receive.sftp.offers import Offer, nothing_in_common
 
-STRICT_CLIENT: Final = b"kex-strict-c-v00@openssh.com"
 LONGEST: Final = 256 << 10  # bytes in a packet, as OpenSSH takes them; RFC 4253 section 6.1 asks for 35,000
 NUMBERS: Final = 1 << 32  # of packets; then they begin again at 0
 
@@ -49,6 +56,11 @@ class Encryptions:
         """Nothing: where a packet's length is left readable, Conch's padding is wrong."""
         return b""
 
+    def names(self) -> set[bytes]:
+        """What is used; a MAC is not, beside a cipher that has its own tag."""
+        ways = ((self.outCipType, self.outMACType), (self.inCipType, self.inMACType))
+        return {name for cipher, mac in ways for name in ((cipher,) if cipher in WITH_TAG else (cipher, mac))}
+
     def makeMAC(self, seqid: int, data: bytes) -> bytes:
         """The whole packet *data*, which Conch has padded, sealed."""
         padding = data[LENGTH]
@@ -61,10 +73,13 @@ class PacketTransport(SSHServerTransport):
     currentEncryptions: Any  # Encryptions, once Conch has sent its first packet
     nextEncryptions: Any  # Encryptions, from the client's KEXINIT on
     strict = False
+    peer = ""  # its address
+    tell: Tell
 
     def __init__(self) -> None:
         self._held = bytearray()  # what came, from the beginning of a packet
         self._length: int | None = None  # of that packet, once it can be read
+        self.moved = 0  # bytes under these keys, in both directions
 
     def connectionMade(self) -> None:
         super().connectionMade()
@@ -72,9 +87,14 @@ class PacketTransport(SSHServerTransport):
 
     # test_the_ciphers_of_today_are_there
     def ssh_KEXINIT(self, packet: bytes) -> None:
-        """Agree as Conch does; the ciphers are ours."""
+        """Agree as Conch does, or tell what is missing; the ciphers are ours."""
         # Conch knows no cipher without a MAC: it is shown one, which is not used.
         offer = Offer.read(packet).with_macs(self.supportedCiphers, self.supportedMACs)
+        if missing := nothing_in_common(self.peer, offer, self._supported()):
+            self.tell(missing)
+            why = f"There is no {missing.what} in common."
+            self.sendDisconnect(DISCONNECT_KEY_EXCHANGE_FAILED, why.encode())
+            return
         super().ssh_KEXINIT(offer.written())
         self.otherKexInitPayload = bytes([MSG_KEXINIT]) + packet
         agreed = self.nextEncryptions
@@ -85,10 +105,12 @@ class PacketTransport(SSHServerTransport):
     # test_new_keys_begin_new_numbers_in_a_strict_exchange
     def sendPacket(self, messageType: int, payload: bytes) -> None:
         super().sendPacket(messageType, payload)
+        self.moved += len(payload)
         if messageType == MSG_NEWKEYS and self.strict:
             self.outgoingPacketSequence = 0
 
     def ssh_NEWKEYS(self, packet: bytes) -> None:
+        self.moved = 0
         if self.strict:
             self.incomingPacketSequence = 0
         super().ssh_NEWKEYS(packet)
@@ -114,9 +136,16 @@ class PacketTransport(SSHServerTransport):
         with memoryview(self._held) as held, held[:end] as packet:
             opened = way.open(number, packet)
         del self._held[:end]
+        self.moved += end
         self._length = None
         self.incomingPacketSequence += 1
         return payload_of(opened)
+
+    def _supported(self) -> list[list[bytes]]:
+        """What we have, as offers.KINDS."""
+        both = (self.supportedCiphers, self.supportedMACs, self.supportedCompressions)
+        exchanges = [name for name in self.supportedKeyExchanges if name != STRICT]
+        return [exchanges, self.supportedPublicKeys, *(names for names in both for _ in range(2))]
 
     def _checked(self, length: int, way: Direction) -> int:
         if length > LONGEST or length < LEAST_PADDING + 2 or (way.counted + length) % way.block:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from copy import copy
+from typing import Any
 
+from cryptography.utils import CryptographyDeprecationWarning
 from twisted.conch.ssh.factory import SSHFactory
 from twisted.conch.ssh.keys import Key
 from twisted.conch.ssh.transport import DISCONNECT_BY_APPLICATION
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IAddress
 
+from dorimportd.receive.addresses import plain_address
 from dorimportd.receive.house import House
-from dorimportd.receive.sftp import algorithms
+from dorimportd.receive.sftp.algorithms import Offered, offered
 from dorimportd.receive.sftp.mended import SILENT
 from dorimportd.receive.sftp.transport import SftpTransport
 
@@ -37,13 +41,15 @@ class SftpFactory(SSHFactory):
         transport = SftpTransport(self._house)
         # Of this moment: a session exchanges keys again and again, and its client takes no other then.
         transport.factory = copy(self)
-        # test_host_keys_do_not_sign_by_sha_1
-        transport.supportedPublicKeys = [
-            name for name, kind in algorithms.SIGNATURES.items() if kind in self.privateKeys
-        ]
+        transport.offer(self._offered(addr))
         self._open.add(transport)
         transport.gone.addCallback(lambda _: self._open.discard(transport))
         return transport
+
+    def _offered(self, peer: Any) -> Offered:
+        settings = self._house.settings()
+        legacy = settings.legacy_algorithms(plain_address(peer.host)) if peer is not None else ()
+        return offered(modern_only=settings.sftp.modern_only, legacy=legacy)
 
     def end_sessions(self, why: str) -> Deferred[None]:
         """End every session; fires when all are gone and their unfinished uploads are kept."""
@@ -55,4 +61,6 @@ class SftpFactory(SSHFactory):
 
 def sftp_factory(house: House, host_keys: Sequence[Key]) -> SftpFactory:
     """The factory of the SFTP door; *host_keys* are those of host_keys.load_or_make."""
+    # Who allows an old client diffie-hellman-group14-sha1 knows that it is old.
+    warnings.filterwarnings("ignore", "Diffie-Hellman over finite fields", CryptographyDeprecationWarning)
     return SftpFactory(house, host_keys)

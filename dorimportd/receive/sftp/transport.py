@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from twisted.conch.ssh.transport import (
     DISCONNECT_BY_APPLICATION,
+    DISCONNECT_KEY_EXCHANGE_FAILED,
     DISCONNECT_SERVICE_NOT_AVAILABLE,
     DISCONNECT_TOO_MANY_CONNECTIONS,
     MSG_SERVICE_ACCEPT,
@@ -15,12 +16,14 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
+from dorimportd.config.settings import Customer
 from dorimportd.errors import TooManySessions
 from dorimportd.events import SessionEnded, SessionRefused
 from dorimportd.receive.addresses import plain_address
 from dorimportd.receive.avatar import CustomerAvatar
 from dorimportd.receive.house import CROWDED, NO_LOGIN, House
 from dorimportd.receive.limits import Stranger
+from dorimportd.receive.sftp.algorithms import offered
 from dorimportd.receive.sftp.channel import SftpChannel
 from dorimportd.receive.sftp.fields import Fields, string
 from dorimportd.receive.sftp.login import LoginService
@@ -35,7 +38,7 @@ class SftpTransport(MendedTransport):
 
     def __init__(self, house: House) -> None:
         super().__init__(clock=house.clock, tell=house.tell)
-        self.peer = ""
+        self.signed_by: bytes | None = None  # the algorithm of the login by a key
         self.gone: Deferred[None] = Deferred()
         self._house = house
         self._counted = False
@@ -85,6 +88,11 @@ class SftpTransport(MendedTransport):
     def _enter(self, avatar: CustomerAvatar) -> None:
         """The customer of *avatar* has logged in."""
         customer = avatar.customer.name
+        if weak := self._not_allowed(avatar.customer):
+            reason = f"{customer} may not use {weak}, which its legacy_algorithms do not name"
+            self.tell(SessionRefused(Channel.SFTP, self.peer, reason))
+            self.disconnect(DISCONNECT_KEY_EXCHANGE_FAILED, f"{weak} may not be used here.")
+            return
         try:
             self._house.sessions.enter(customer)
         except TooManySessions as refusal:
@@ -98,6 +106,21 @@ class SftpTransport(MendedTransport):
         self._check_idle()
         self.sendPacket(MSG_USERAUTH_SUCCESS, b"")
         self.setService(MendedConnection(lambda window, packet: self._channel(avatar, window, packet)))
+
+    # test_what_one_customer_is_allowed_no_other_is
+    def _not_allowed(self, customer: Customer) -> str:
+        """What was agreed on before it was known that this is *customer*, and is for others; "" for nothing.
+
+        From here on nothing else is agreed on.
+        """
+        settings = self._house.settings()
+        self.offer(
+            offered(modern_only=settings.sftp.modern_only, legacy=frozenset(customer.legacy_algorithms))
+        )
+        used = {self.kexAlg, self.keyAlg, *self.currentEncryptions.names()}
+        if self.signed_by is not None:
+            used.add(self.signed_by)
+        return ", ".join(sorted(name.decode() for name in used - self.offered.all()))
 
     def _channel(self, avatar: CustomerAvatar, window: int, packet: int) -> SftpChannel:
         return SftpChannel(

@@ -363,7 +363,7 @@ class Wire:
     def __init__(self, factory, clock, client):
         self.clock = clock
         self.client = client
-        self.server = factory.buildProtocol(None)
+        self.server = factory.buildProtocol(IPv4Address("TCP", "192.0.2.7", 40000))
         self.ends = [Tcp(self.client), Tcp(self.server)]
         self.open = True
         self.server.makeConnection(self.ends[1])
@@ -417,6 +417,13 @@ class Wire:
         channel.write(raw)
         self.carry()
 
+    def send_only(self, channel, raw):
+        """Have the server read *raw*, and the client nothing."""
+        channel.write(raw)
+        sent = self.ends[0].value()
+        self.ends[0].clear()
+        self.server.dataReceived(sent)
+
     def begin_upload(self, channel, name, content):
         """Write *content* to *name*, and do not close it; the handle."""
         self.send(channel, request(3, 1, NS(name) + struct.pack("!LL", 0x1A, 0)))
@@ -435,8 +442,10 @@ def connect(house, keys):
     """Makes connections to the door; `connect.factory` is the door, `connect.raw` has no client."""
     factory = sftp_factory(house, [keys.host])
 
-    def connect():
-        return Wire(factory, house.clock, Client(keys.ed25519))
+    def connect(door=factory, macs=Client.supportedMACs):
+        client = Client(keys.ed25519)
+        client.supportedMACs = macs
+        return Wire(door, house.clock, client)
 
     def raw(peer="192.0.2.7"):
         server = factory.buildProtocol(None)
@@ -473,8 +482,9 @@ def no_complaints():
 class Door:
     """The door in a process of its own, with the customer acme."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, sftp="", customer="", renewal=None):
         self.folder = folder
+        self._more = [] if renewal is None else [str(renewal)]
         self.log = folder / "log"
         self._process = None
         (folder / "customers.d").mkdir()
@@ -487,13 +497,15 @@ class Door:
         (folder / "dorimportd.toml").write_text(
             'hostname = "localhost"\nstate_directory = "state"\n'
             '[limits]\nfree_space = "1 MiB"\nlogin_attempts = 2\n'
+            f"[sftp]\n{sftp}\n"
         )
         (folder / "customers.d" / "acme.toml").write_text(
             f'timezone = "Europe/Berlin"\ncurrency = "EUR"\npassword = "{hash_password(PASSWORD)}"\n'
+            f"{customer}\n"
         )
 
     def start(self):
-        command = [sys.executable, str(LAUNCH), "sftp", str(self.folder / "dorimportd.toml")]
+        command = [sys.executable, str(LAUNCH), "sftp", str(self.folder / "dorimportd.toml"), *self._more]
         with self.log.open("w") as log:
             self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, cwd=REPOSITORY)
         self.port = int(self._process.stdout.readline())
@@ -517,6 +529,24 @@ class Door:
                 return found[0]
             time.sleep(0.05)
         raise AssertionError(f"no {name} in {self.events()}")
+
+
+@pytest.fixture(scope="module")
+def door_with(tmp_path_factory):
+    """Starts a door with more in [sftp] and in the file of acme, and new keys after so many bytes."""
+    doors = []
+
+    def start(sftp="", customer="", renewal=None):
+        if shutil.which("ssh-keygen") is None:
+            pytest.skip("ssh-keygen is not installed")
+        doors.append(Door(tmp_path_factory.mktemp("door"), sftp, customer, renewal))
+        doors[-1].start()
+        return doors[-1]
+
+    yield start
+    for each in doors:
+        each.stop()
+        assert [event for event in each.events() if event[0] == "Fault"] == []
 
 
 @pytest.fixture(scope="module")

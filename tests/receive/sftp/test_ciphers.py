@@ -6,7 +6,8 @@ import os
 
 import pytest
 
-from dorimportd.receive.sftp.ciphers import Changed, Plain, direction
+from dorimportd.receive.sftp.ciphers import Changed, Plain
+from dorimportd.receive.sftp.directions import direction
 from dorimportd.receive.sftp.packets import Encryptions, payload_of
 
 IV, KEY, MAC_KEY = (bytes(range(first, first + 128)) for first in (0, 64, 128))

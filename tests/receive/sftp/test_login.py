@@ -10,6 +10,7 @@ from twisted.conch.ssh.keys import FingerprintFormats, Key
 from twisted.internet.defer import Deferred
 
 from dorimportd.events import AccountGuarded, AddressBanned, Fault
+from dorimportd.receive.sftp import algorithms
 from dorimportd.receive.sftp.fields import Unreadable
 from dorimportd.receive.sftp.login import LoginService, is_signed
 
@@ -22,6 +23,7 @@ class Transport:
     """What the login sees of its connection."""
 
     sessionID = SESSION
+    offered = algorithms.DEFAULT
     peer = "192.0.2.7"
 
     def __init__(self):

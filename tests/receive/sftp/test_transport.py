@@ -184,6 +184,59 @@ def test_new_keys_in_the_middle_of_an_upload_change_nothing(connect, house):
     assert house.tell.sentences()[-1] == "delivery 1 accepted: 'a.csv' from acme by sftp, 3 bytes"
 
 
+CONTENT = bytes(range(256)) * 400
+
+
+def test_new_keys_are_asked_for_when_many_bytes_went_by_the_old(connect, house):
+    """Stock Conch never asks; here after every 40 kB, in both directions."""
+    wire = connect()
+    channel = wire.sftp()
+    wire.server.renewal_bytes = 40_000
+    handle = wire.begin_upload(channel, b"/a.csv", b"")
+    for at in range(0, len(CONTENT), 25_600):
+        piece = struct.pack("!Q", at) + NS(CONTENT[at : at + 25_600])
+        wire.send(channel, request(6, 3, NS(handle) + piece))
+    put = wire.server._exchanges
+    wire.send(channel, request(4, 4, NS(handle)))
+    assert house.tell.sentences()[-1] == "delivery 1 accepted: 'a.csv' from acme by sftp, 102400 bytes"
+
+    channel.received = b""
+    wire.send(channel, request(3, 5, NS(b"/a.csv") + struct.pack("!LL", 1, 0)))
+    handle, channel.received = channel.received[13:], b""
+    for at in range(0, len(CONTENT), 25_600):
+        wire.send(channel, request(5, 6, NS(handle) + struct.pack("!QL", at, 25_600)))
+    assert channel.received.count(CONTENT[:25_600]) == 4
+    wire.send(channel, request(16, 7, NS(b".")))  # it is looked at when the client says something
+    assert (put, wire.server._exchanges) == (1 + 2, 1 + 2 + 2)
+    assert wire.server.ended is None
+
+
+def test_new_keys_are_asked_for_when_the_old_are_old(connect, house):
+    wire = connect()
+    channel = wire.sftp()
+    wire.server.renewal_seconds = 200
+    for seconds, exchanges in ((199, 1), (1, 2), (199, 2), (1, 3)):
+        house.clock.advance(seconds)
+        wire.send(channel, request(16, 3, NS(b".")))
+        assert wire.server._exchanges == exchanges
+    assert channel.received.count(b"\x68\0\0\0\x03") == 4
+
+
+def test_while_new_keys_are_waited_for_nothing_is_begun(connect):
+    """What is answered meanwhile would wait in memory, as much as the client likes to ask for."""
+    wire = connect()
+    channel = wire.sftp()
+    wire.server.renewal_bytes = 1
+    wire.send_only(channel, request(16, 3, NS(b".")))
+    waiting = len(wire.server._blockedByKeyExchange)
+    for _ in range(50):
+        wire.send_only(channel, request(16, 4, NS(b".")))
+    assert (len(wire.server._blockedByKeyExchange), wire.server.flow.has_room) == (waiting, False)
+    wire.server.renewal_bytes = 1 << 30
+    wire.carry()
+    assert channel.received.count(b"\x68\0\0\0\x04") == 50
+
+
 def test_a_packet_that_was_changed_on_its_way_ends_the_connection(connect, house):
     wire = connect()
     channel = wire.sftp()
