@@ -35,7 +35,7 @@ class SftpFactory(SSHFactory):
 
     def buildProtocol(self, addr: IAddress | None) -> SftpTransport:
         transport = SftpTransport(self._house)
-        # Of this moment: a session exchanges keys again and again, and a client breaks off at another host key.
+        # As it is now: a session exchanges keys again and again, and its client knows but one host key.
         transport.factory = copy(self)
         # test_host_keys_do_not_sign_by_sha_1
         transport.supportedPublicKeys = [
