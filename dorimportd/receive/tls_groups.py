@@ -1,8 +1,9 @@
 """The groups in which TLS exchanges keys.
 
 OpenSSL's own list has groups that auditors mark (X448, P-521, finite fields).  pyOpenSSL has no way to give
-it another one, so two names are used here that are private: seen on pyOpenSSL 25.0 and 26.4.  Where they are
-gone OpenSSL's own list stays, which is not weak, and a test says so.
+it another one, so two names are used here that are private (seen on pyOpenSSL 25.0 and 26.4), and a call that
+cryptography has from 47 on.  Where one of them is missing OpenSSL's own list stays, which is not weak; a test
+says so for the newest versions.
 """
 
 from __future__ import annotations
