@@ -88,9 +88,7 @@ class Appliance:
         # The database first: where it is a newer dorimportd's the spool is not touched.
         self._first_store: Store | None = self._try_store()
         self._found_unfinished = self.spool.recover()
-        self._keys = (
-            settings.state_directory / "keys"
-        )  # of the one in use: another takes effect at the next start
+        self._keys = settings.state_directory / "keys"  # a reload does not go to another folder either
         self._host_keys: Sequence[Key] = load_or_make_host_keys(self._keys, tell=tell)
         self._pools = {
             "spool": ThreadWorkers(reactor, "spool", SPOOL_THREADS),

@@ -83,6 +83,14 @@ class CustomerAvatar:
         """The disk that uploads go to."""
         return await self._workers.run(self._spool.disk)
 
+    async def check_room(self, path: bytes | str, size: int, here: int = 0) -> None:
+        """The client says that the file at *path* has *size* bytes; *here* of them are here already."""
+        try:
+            await self._workers.run(self._spool.check_room, size, here)
+        except NotAccepted as refusal:
+            self._tell(UploadRefused(self.customer.name, self.channel, shown(path), refusal.for_us()))
+            raise
+
     async def begin(self, path: bytes | str) -> IncomingUpload:
         """A new upload from its first byte on."""
         try:

@@ -30,6 +30,7 @@ from twisted.internet.ssl import AcceptableCiphers, CertificateOptions, TLSVersi
 from dorimportd.config.settings import Settings
 from dorimportd.errors import CertificateUnusable
 from dorimportd.events import CertificateMade, Tell
+from dorimportd.receive.tls_groups import restrict_groups
 from dorimportd.spool.durable import sync_folder
 
 CERTIFICATE: Final = "tls-certificate.pem"
@@ -85,7 +86,7 @@ def load_or_make(settings: Settings, folder: Path, tell: Tell) -> TlsContexts:
 def context(
     chain: list[x509.Certificate], key: PrivateKeyTypes, newest: TLSVersion | None = None
 ) -> CertificateOptions:
-    """TLS from 1.2 up to *newest*, the server's order of ciphers, no renegotiation.
+    """TLS from 1.2 up to *newest*, the server's order of ciphers, good groups, no renegotiation.
 
     Raises CertificateUnusable.
     """
@@ -99,6 +100,7 @@ def context(
             lowerMaximumSecurityTo=newest,
         )
         options.getContext().set_options(SSL.OP_NO_RENEGOTIATION)
+        restrict_groups(options.getContext())
     except (SSL.Error, TypeError) as error:
         # A key that is too short, or of a kind that TLS servers do not have.
         raise CertificateUnusable(f"The certificate and its key cannot be used for TLS: {error}.") from error

@@ -24,6 +24,7 @@ from dorimportd.errors import (
     SpoolFailing,
     SpoolInUse,
     SpoolUnusable,
+    TooLarge,
 )
 from dorimportd.spool.accept import Sequence, accept, read_envelope
 from dorimportd.spool.attempts import Attempts
@@ -171,6 +172,18 @@ class Spool:
         Raises BadName, TooManyUnfinished, NoSpace or SpoolFailing.
         """
         return self._incoming.begin(customer, name, channel=channel, peer=peer, recovered=recovered)
+
+    def check_room(self, size: int, here: int = 0) -> None:
+        """Raises TooLarge or NoSpace when a file of *size* bytes, *here* of which are here, is not taken now.
+
+        Raises SpoolFailing.
+        """
+        if size > self.room.largest:
+            raise TooLarge
+        try:
+            self.room.check(self.layout.incoming, more=max(size - here, 0))
+        except OSError as error:
+            raise because(error) from error
 
     def resume(self, customer: str, name: str) -> Upload:
         """The unfinished upload of *name*, to go on with.

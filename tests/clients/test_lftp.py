@@ -50,3 +50,14 @@ def test_mirror(lftp, sent, appliance):
     assert done.returncode == 0, done.stderr
     names = [each["name"] for each in appliance.settle(sent.before + 3)[-3:]]
     assert sorted(names) == ["mirror-0.csv", "mirror-1.csv", "mirror-2.csv"]
+
+
+def test_a_file_that_is_too_large_is_refused_before_its_first_byte(lftp, sent, appliance):
+    path = sent.folder / "lftp-large.csv"
+    with path.open("wb") as file:
+        file.truncate((10 << 30) + 1)  # which takes no room on the disk
+    done = lftp("ftp", "set ftp:use-allo yes", f"put {path}")
+    assert done.returncode != 0
+    assert b"Access failed: 552 The file is larger than this server takes." in done.stderr
+    appliance.await_line(r"upload of acme refused: 'ALLO 10737418241'")
+    sent.nothing()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ssl
 import stat
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from OpenSSL.SSL import TLS_METHOD, Connection, WantReadError
+from OpenSSL.SSL import TLS_METHOD, Connection, Error, WantReadError
 from OpenSSL.SSL import Context as TlsContext
 from twisted.internet.ssl import CertificateOptions
 
@@ -22,6 +23,7 @@ from dorimportd.config.settings import Certificate, Settings
 from dorimportd.errors import CertificateUnusable
 from dorimportd.events import CertificateMade
 from dorimportd.receive.tls import TlsContexts, load_or_make, self_signed
+from dorimportd.receive.tls_groups import restrict_groups
 
 
 @pytest.fixture
@@ -43,6 +45,46 @@ def handshake(options: CertificateOptions) -> tuple[str, str]:
             with contextlib.suppress(WantReadError):
                 other.bio_write(end.bio_read(65536))
     return client.get_protocol_version_name(), str(client.get_cipher_name())
+
+
+def meet(options: CertificateOptions, curve: str) -> str | None:
+    """The version that a client gets which knows only this curve; None when it is refused."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_ecdh_curve(curve)
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client, server = context.wrap_bio(incoming, outgoing), Connection(options.getContext())
+    server.set_accept_state()
+    for _ in range(4):
+        with contextlib.suppress(ssl.SSLWantReadError):
+            client.do_handshake()
+        if outgoing.pending:
+            server.bio_write(outgoing.read())
+        try:
+            with contextlib.suppress(WantReadError):
+                server.do_handshake()
+        except Error:
+            return None
+        with contextlib.suppress(WantReadError):
+            incoming.write(server.bio_read(65536))
+    return client.version()
+
+
+def test_keys_are_exchanged_in_the_groups_of_mozillas_intermediate_profile_only(settings, tmp_path):
+    contexts = load_or_make(settings, tmp_path, lambda _: None)
+    assert {curve: meet(contexts.control, curve) for curve in ("prime256v1", "secp384r1", "secp521r1")} == {
+        "prime256v1": "TLSv1.3",
+        "secp384r1": "TLSv1.3",
+        "secp521r1": None,
+    }
+    # By TLS 1.2 a client must know the curve of our own certificate, too, which is P-256.
+    assert meet(contexts.data, "prime256v1") == "TLSv1.2"
+
+
+def test_the_private_names_of_pyopenssl_are_there():
+    """Where this fails a name in tls_groups.py has changed, or cryptography is older than 47."""
+    assert restrict_groups(TlsContext(TLS_METHOD))
 
 
 def test_a_certificate_is_made_once(settings, tmp_path):

@@ -54,7 +54,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "TYPE": Command(parameters.type_, "A|I"),
     "MODE": Command(parameters.mode, "S"),
     "STRU": Command(parameters.stru, "F"),
-    "ALLO": Command(parameters.nothing, "SIZE"),
+    "ALLO": Command(files.allo, "SIZE"),
     "SITE": Command(parameters.site, "CHMOD|UTIME ..."),
     "PASV": Command(opening.pasv),
     "EPSV": Command(opening.epsv, "[PROTOCOL|ALL]"),

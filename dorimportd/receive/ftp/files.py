@@ -1,4 +1,4 @@
-"""The commands about files that need no data connection: SIZE, MDTM, MLST, RNFR, DELE, CWD …"""
+"""The commands about files that need no data connection: SIZE, ALLO, MDTM, MLST, RNFR, DELE, CWD …"""
 
 from __future__ import annotations
 
@@ -30,6 +30,18 @@ async def cdup(session: Session, argument: bytes) -> Answer:
 async def size(session: Session, argument: bytes) -> Answer:
     """SIZE (RFC 3659 section 4): of an unfinished upload, how much of it is here."""
     return Answer(213, str((await entry(session, argument)).size))
+
+
+async def allo(session: Session, argument: bytes) -> Answer:
+    """ALLO (RFC 959 section 4.1.3): the size of the file that comes next, whose name is not said yet.
+
+    Behind it may stand the largest record, which files have no more.  After REST that many bytes are here.
+    """
+    number = argument.partition(b" ")[0]
+    if not number.isdigit():
+        raise Declined(501, "ALLO takes a number of bytes.")
+    await session.avatar.check_room(b"ALLO " + argument, int(number), session.restart_at or 0)
+    return Answer(200, "Done.")
 
 
 async def mdtm(session: Session, argument: bytes) -> Answer:

@@ -66,7 +66,7 @@ async def opts(session: Session, argument: bytes) -> Answer:
 
 
 async def nothing(session: Session, argument: bytes) -> Answer:
-    """NOOP, ALLO, CLNT: heard, and nothing to do."""
+    """NOOP, CLNT: heard, and nothing to do."""
     return Answer(200, "Done.")
 
 

@@ -112,9 +112,11 @@ class UploadHandle(Handle):
         """Cut what was written to *size* bytes; a file is not made longer than what was written.
 
         Clients say the size of the whole file at its start (lftp) or at its end (scp); one that says
-        less than it wrote takes the rest back.
+        less than it wrote takes the rest back.  A size for which there is no room is refused, and with it
+        whatever comes then.
         """
         async with self._one_at_a_time:
+            await self._check_room(size)
             if self._upload is not None or size == 0:
                 await self._cut(await self._begun(0), size)
 
@@ -154,6 +156,16 @@ class UploadHandle(Handle):
                 self._refusal = refusal
                 raise
         return self._upload
+
+    async def _check_room(self, size: int) -> None:
+        here = self._upload.size if self._upload is not None else 0
+        if size <= here:
+            return
+        try:
+            await self._avatar.check_room(self._path, size, here)
+        except NotAccepted as refusal:
+            self._refusal = refusal
+            raise
 
     def _place(self, upload: IncomingUpload, offset: int, content: memoryview) -> int:
         """Where *content* goes, which the client calls *offset*."""

@@ -81,9 +81,11 @@ class SftpSession:
 
     # Handles.
 
-    async def open(self, path: bytes, flags: int, _: Attrs) -> Answer:
+    async def open(self, path: bytes, flags: int, attrs: Attrs) -> Answer:
         with self._room():
             if flags & (FXF_WRITE | FXF_APPEND):
+                if attrs.size is not None:
+                    await self.avatar.check_room(path, attrs.size)
                 return await self._opened(await self._upload(path, flags))
             if flags & FXF_READ:
                 return await self._opened(DownloadHandle(await self.avatar.read(path), self._workers))

@@ -39,7 +39,7 @@ class SftpFactory(SSHFactory):
 
     def buildProtocol(self, addr: IAddress | None) -> SftpTransport:
         transport = SftpTransport(self._house)
-        # Of this moment: a session exchanges keys again and again, and its client takes no other then.
+        # As it is now: a session exchanges keys again and again, and its client knows but one host key.
         transport.factory = copy(self)
         transport.offer(self._offered(addr))
         self._open.add(transport)

@@ -497,6 +497,25 @@ def test_passive_ports_and_address_are_those_of_the_settings(make_scene):
     assert (port in (50000, 50001), interface) == (True, "192.0.2.1")
 
 
+def test_a_file_that_will_not_fit_is_refused_when_its_size_is_said(make_scene):
+    scene = make_scene('file_size = "900 TB"').login()
+    assert scene.ask("ALLO 900000000000001", "ALLO 900000000000001 R 80", "ALLO " + "9" * 4000) == (
+        "552 The file is larger than this server takes.\r\n" * 3
+    )
+    assert scene.told[-2].sentence() == (
+        "ftp upload of acme refused: 'ALLO 900000000000001 R 80': The file is larger than this server takes."
+    )
+    full = "452 There is no space left for new files. Please send it again later.\r\n"
+    assert scene.ask("ALLO 900000000000000") == full
+    assert scene.ask("REST 899999999999990", "ALLO 900000000000000") == (
+        "350 The next transfer begins at byte 899999999999990.\r\n200 Done.\r\n"
+    )
+    assert scene.ask("ALLO 10", "ALLO 10 R 80") == "200 Done.\r\n" * 2
+    assert scene.ask("ALLO", "ALLO x", "ALLO -1") == (
+        "501 ALLO takes SIZE.\r\n" + "501 ALLO takes a number of bytes.\r\n" * 2
+    )
+
+
 def test_clients_of_some_networks_are_told_another_address(make_scene):
     """The client is 192.0.2.7: the first network that it is in counts, and public_address for all others."""
     scene = make_scene("""

@@ -16,6 +16,8 @@ from dorimportd.words import Channel, Delivery, Envelope
 READ, WRITE, APPEND, CREAT, TRUNC, EXCL = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
 NEW = WRITE | CREAT | TRUNC
 OK, EOF, NO_SUCH_FILE, DENIED, FAILURE, BAD_MESSAGE, UNSUPPORTED = 0, 1, 2, 3, 4, 5, 8
+TOO_LARGE = (FAILURE, "The file is larger than this server takes.")
+NO_SPACE = (FAILURE, "There is no space left for new files. Please send it again later.")
 OPEN, CLOSE, READ_, WRITE_, LSTAT, FSTAT, SETSTAT, FSETSTAT, OPENDIR, READDIR = range(3, 13)
 REMOVE, MKDIR, RMDIR, REALPATH, STAT, RENAME, READLINK, SYMLINK = range(13, 21)
 EXTENDED = 200
@@ -225,7 +227,7 @@ def test_append_after_a_cut_goes_on_there(session):
     assert session.deliveries() == [(1, "a.csv", b"one;2")]
 
 
-@pytest.mark.parametrize("size", [5, 6, 1 << 40])
+@pytest.mark.parametrize("size", [5, 6, 1_000_000])
 def test_a_size_that_is_said_makes_no_file_longer(session, size):
     handle = session.open(b"/a.csv", NEW)
     assert session.status(FSETSTAT, NS(handle) + size_attrs(size)) == (OK, "OK")
@@ -233,6 +235,41 @@ def test_a_size_that_is_said_makes_no_file_longer(session, size):
     assert session.status(FSETSTAT, NS(handle) + size_attrs(size)) == (OK, "OK")
     session.close(handle)
     assert session.deliveries() == [(1, "a.csv", b"12345")]
+
+
+def test_a_size_for_which_there_is_no_room_is_refused_when_the_file_is_opened(session):
+    assert session.status(OPEN, NS(b"/a.csv") + struct.pack("!L", NEW) + size_attrs(1_000_001)) == TOO_LARGE
+    assert session.told[-1].sentence() == (
+        "sftp upload of acme refused: '/a.csv': The file is larger than this server takes."
+    )
+    session.spool.room = Room(1 << 60, 0)
+    assert session.status(OPEN, NS(b"/a.csv") + struct.pack("!L", NEW) + size_attrs(1 << 59)) == NO_SPACE
+    assert (session.unfinished(), session.deliveries()) == ([], [])
+    assert session.ask(OPEN, NS(b"/a.csv") + struct.pack("!L", NEW) + size_attrs(10))[0] == 102
+
+
+def test_a_size_for_which_there_is_no_room_is_refused_when_it_is_said(session):
+    """Whatever comes then is refused too."""
+    handle = session.open(b"/a.csv", NEW)
+    assert session.status(FSETSTAT, NS(handle) + size_attrs(1_000_001)) == TOO_LARGE
+    assert session.write(handle, 0, b"12345") == TOO_LARGE
+    assert session.close(handle) == TOO_LARGE
+    assert (session.unfinished(), session.deliveries()) == ([], [])
+
+
+def test_a_full_disk_is_no_reason_to_refuse_the_size_of_what_is_here(session):
+    """As scp says it: before CLOSE."""
+    handle = session.open(b"/a.csv", NEW)
+    session.write(handle, 0, b"12345")
+    session.spool.room = Room(1_000_000, 1 << 60)
+    assert session.status(FSETSTAT, NS(handle) + size_attrs(6)) == NO_SPACE
+    session.spool.room = Room(1_000_000, 0)
+    handle = session.open(b"/b.csv", NEW)
+    session.write(handle, 0, b"12345")
+    session.spool.room = Room(1_000_000, 1 << 60)
+    assert session.status(FSETSTAT, NS(handle) + size_attrs(5)) == (OK, "OK")
+    assert session.close(handle) == (OK, "OK")
+    assert session.deliveries() == [(1, "b.csv", b"12345")]
 
 
 def test_a_client_may_take_back_what_it_wrote(session):
