@@ -123,6 +123,10 @@ class UnknownAddress(Refused):
     text = "There is no such address here."
 
 
+class AddressReplaced(Refused):
+    text = "This address has been replaced by:"
+
+
 class SenderRefused(Refused):
     text = "This sender may not send to this address."
 

@@ -37,6 +37,7 @@ def disagreements(
     """Every mistake between the main file, the customers' files by name, and the names of the formats."""
     for document in customers.values():
         yield from dangling(document, formats)
+        yield from without_successor(document)
     yield from claimed_twice(logins(customers))
     yield from claimed_twice(mail_addresses(main, customers.values()))
     if main is not None:
@@ -50,6 +51,14 @@ def dangling(document: Document, formats: Collection[str]) -> Iterator[Mistake]:
         if isinstance(name, str) and name not in formats:
             problem = "is not the name of a format"
             yield Mistake(document.place(path), dotted(path), problem, shown(name), nearest(name, formats))
+
+
+def without_successor(document: Document) -> Iterator[Mistake]:
+    """Former mail addresses of a customer who has none now."""
+    path = ("former_mail_addresses",)
+    if document.get(path) and "mail_address" not in document.values:
+        problem = "needs mail_address: the one that their senders are told"
+        yield Mistake(document.place(path), dotted(path), problem)
 
 
 def claimed_twice(claims: Iterable[Claim]) -> Iterator[Mistake]:
@@ -70,8 +79,8 @@ def logins(customers: Mapping[str, Document]) -> Iterator[Claim]:
             yield Claim(document, ("login",), login, login)
 
 
-def mail_addresses(main: Document | None, customers: Iterable[Document]) -> Iterator[Claim]:
-    """The local parts at our mail domain: the archive's, then the customers'."""
+def mail_addresses(main: Document | None, customers: Collection[Document]) -> Iterator[Claim]:
+    """The local parts at our mail domain: the archive's, then the customers', then those they had before."""
     if main is not None:
         path = ("smtp", "archive_address")
         address = main.get(path)
@@ -83,6 +92,11 @@ def mail_addresses(main: Document | None, customers: Iterable[Document]) -> Iter
         address = document.values.get("mail_address")
         if isinstance(address, str):
             yield Claim(document, ("mail_address",), address, address.casefold())
+    for document in customers:
+        for entry in entries(document, ("former_mail_addresses",), "address"):
+            former = document.get(entry)
+            if isinstance(former, str):
+                yield Claim(document, entry, former, former.casefold())
 
 
 def endpoints(main: Document) -> Iterator[Claim]:

@@ -147,6 +147,7 @@ def customer(
         format_rules=tuple(
             FormatRule(files, NamedFormat(chosen, formats[chosen])) for files, chosen in choices
         ),
+        former_mail_addresses=file.former_mail_addresses,
     )
 
 

@@ -15,6 +15,7 @@ from dorimportd.config.values import (
     ArchiveAddress,
     Currency,
     DatabaseUrl,
+    Day,
     Endpoint,
     FilePattern,
     Host,
@@ -212,6 +213,13 @@ class FormatChoice(Table):
     format: str = Field(description="the name of a format")
 
 
+class FormerAddress(Table):
+    """A mail address that a customer had before."""
+
+    address: LocalPart = Field(description="what stood before the @")
+    until: Day = Field(description="the last day (UTC) on which a sender is told the new address")
+
+
 class CustomerFile(Table):
     """customers.d/NAME.toml."""
 
@@ -228,6 +236,9 @@ class CustomerFile(Table):
     )
     mail_address: LocalPart | None = Field(
         default=None, description="what stands before the @ of the address this customer sends to"
+    )
+    former_mail_addresses: ListOf[FormerAddress] = Field(
+        default=(), description="before mail_address; a mail to one is refused with the new address"
     )
     allowed_senders: ListOf[SenderPattern] = Field(
         default=(), description="of mail, with * for any characters; an empty list allows all"

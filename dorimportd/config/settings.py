@@ -5,12 +5,13 @@ from __future__ import annotations
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 
 from dorimportd.config.keys import PublicKey, lies_in
-from dorimportd.config.schema import Defence, Ftp, Limits, Retention, Sftp, Smtp
+from dorimportd.config.schema import Defence, FormerAddress, Ftp, Limits, Retention, Sftp, Smtp
 from dorimportd.config.values import Network
 from dorimportd.parse.format import Format
 from dorimportd.toml import BadToml, Mistake
@@ -60,6 +61,7 @@ class Customer:
     require_tls: bool  # on FTP; the other channels have their own ways
     format_rules: tuple[FormatRule, ...]  # the first that fits decides
     legacy_algorithms: tuple[str, ...] = ()  # of SSH, that are offered to this customer, too
+    former_mail_addresses: tuple[FormerAddress, ...] = ()
 
     def format_for(self, file_name: str) -> NamedFormat | None:
         """The format of a file of that name; None when there is none for it."""
@@ -68,6 +70,12 @@ class Customer:
     def allows_peer(self, address: str) -> bool:
         """Whether a session of this customer may come from *address*."""
         return lies_in(address, self.allowed_networks)
+
+    def had_address(self, local_part: str, today: date) -> bool:
+        """Whether who sends to *local_part* is still told the new address."""
+        folded = local_part.casefold()
+        formers = (each for each in self.former_mail_addresses if each.address.casefold() == folded)
+        return any(today <= each.until for each in formers)
 
     def allows_sender(self, mail_address: str) -> bool:
         """Whether a mail may come from *mail_address*, its reverse path."""
@@ -135,6 +143,10 @@ class Settings:
         folded = local_part.casefold()
         addresses = {(each.mail_address or "").casefold(): each for each in self.customers.values()}
         return addresses.get(folded) if folded else None
+
+    def by_former_mail_address(self, local_part: str, today: date) -> Customer | None:
+        """The customer, enabled or not, who had *local_part* as his address, while that is told."""
+        return next((each for each in self.customers.values() if each.had_address(local_part, today)), None)
 
 
 @cache

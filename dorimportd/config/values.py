@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import date, datetime
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import urlsplit
@@ -158,6 +159,13 @@ def local_part(name: str) -> str:
     return name
 
 
+def day(value: object) -> date:
+    """A day of the calendar."""
+    if isinstance(value, datetime) or not isinstance(value, date):
+        raise Unfit("must be a date without quotes, like 2027-01-31")
+    return value
+
+
 def mail_address(address: str) -> str:
     """A whole mail address."""
     before, _, after = address.rpartition("@")
@@ -265,6 +273,7 @@ Login = Annotated[str, AfterValidator(login)]
 PasswordHash = Annotated[str, AfterValidator(password_hash)]
 DatabaseUrl = Annotated[str, AfterValidator(database_url)]
 Host = Annotated[str, AfterValidator(host)]
+Day = Annotated[date, PlainValidator(day)]
 LocalPart = Annotated[str, AfterValidator(local_part)]
 MailAddress = Annotated[str, AfterValidator(mail_address)]
 ArchiveAddress = Annotated[str, AfterValidator(archive_address)]

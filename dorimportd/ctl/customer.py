@@ -257,6 +257,10 @@ def customer_shape(customer: Customer, desk: Desk) -> dict[str, Any]:
         "password": customer.password_hash is not None,
         "keys": [key_shape(each) for each in customer.keys],
         "mail_address": f"{address}@{desk.settings.mail_domain}" if address else None,
+        "former_mail_addresses": [
+            {"address": f"{each.address}@{desk.settings.mail_domain}", "until": str(each.until)}
+            for each in customer.former_mail_addresses
+        ],
         "allowed_senders": list(customer.allowed_senders),
         "allowed_networks": [str(each) for each in customer.allowed_networks],
         "require_tls": customer.require_tls,

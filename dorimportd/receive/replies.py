@@ -48,6 +48,7 @@ REPLIES: Final[Mapping[type[NotAccepted], Reply]] = {
     errors.NotOneAttachment: Reply(FX_FAILURE, 550, 554, "5.6.0"),
     errors.BadMail: Reply(FX_FAILURE, 550, 554, "5.6.0"),
     errors.UnknownAddress: Reply(FX_FAILURE, 550, 550, "5.1.1"),
+    errors.AddressReplaced: Reply(FX_FAILURE, 550, 550, "5.1.6"),
     errors.SenderRefused: Reply(FX_FAILURE, 550, 550, "5.7.1"),
 }
 

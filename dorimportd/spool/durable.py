@@ -97,6 +97,22 @@ def make_folder(path: Path) -> None:
         raise
 
 
+class LastingFolders:
+    """Folders that are made when they are needed, and that nobody of us removes.
+
+    The name of each is synced once in a process.
+    """
+
+    def __init__(self) -> None:
+        self._made: set[Path] = set()
+
+    def make(self, folder: Path) -> None:
+        """On return the name of *folder* is on the disk.  Raises OSError; the next call tries again."""
+        if folder not in self._made or not folder.is_dir():
+            make_folder(folder)
+            self._made.add(folder)
+
+
 def make_folders(folder: Path) -> None:
     """Make *folder* and those above it where they are missing; on return they are on the disk."""
     if not folder.is_dir():

@@ -28,7 +28,7 @@ from dorimportd.errors import SpoolFailing, TooLarge
 from dorimportd.instants import reach
 from dorimportd.spool.bytes import PACKED, open_bytes
 from dorimportd.spool.bytes import remove as remove_bytes
-from dorimportd.spool.durable import make_folder, remove, replace, sync_folder, write_synced
+from dorimportd.spool.durable import LastingFolders, make_folder, remove, replace, sync_folder, write_synced
 from dorimportd.spool.layout import Layout, token
 from dorimportd.spool.room import SPACE_CHECKED_EVERY, Room, because
 
@@ -86,8 +86,10 @@ class KeptMail:
 class MailUpload:
     """A message arriving, in a file of its own as its bytes come."""
 
-    def __init__(self, layout: Layout, *, room: Room) -> None:
+    def __init__(self, layout: Layout, *, room: Room, folders: LastingFolders) -> None:
+        """*folders* are those of the beginnings of the digests."""
         self._layout = layout
+        self._folders = folders
         self._room = room
         self.path = layout.incoming / f"{token()}.eml"
         self.size = 0  # bytes
@@ -131,7 +133,7 @@ class MailUpload:
             os.fsync(self._file.fileno())
             reach("mail.synced")
             self._file.close()
-            make_folder(folder.parent)
+            self._folders.make(folder.parent)
             make_folder(folder)
             reach("mail.folder_made")
             write_synced(target.with_suffix(".json"), note_text(note))

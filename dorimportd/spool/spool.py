@@ -29,7 +29,14 @@ from dorimportd.errors import (
 from dorimportd.spool.accept import Sequence, accept, read_envelope
 from dorimportd.spool.attempts import Attempts
 from dorimportd.spool.bytes import DATA, check_kept, open_bytes, removed_at
-from dorimportd.spool.durable import make_folder, make_folders, replace, sync_folder, sync_place
+from dorimportd.spool.durable import (
+    LastingFolders,
+    make_folder,
+    make_folders,
+    replace,
+    sync_folder,
+    sync_place,
+)
 from dorimportd.spool.folder import is_whole
 from dorimportd.spool.incoming import Incoming
 from dorimportd.spool.layout import PER_FOLDER, VERSION, Layout
@@ -59,6 +66,7 @@ class Spool:
         self.outcomes = Outcomes(self.layout)
         self.attempts = Attempts(self.layout)
         self._incoming = Incoming(self.layout, lambda: self.room)
+        self._mail_folders = LastingFolders()
         self._lock = threading.Lock()
         self._held: IO[str] | None = None
         self._unshown: list[Delivery] = []
@@ -364,10 +372,10 @@ class Spool:
 
     def begin_mail(self, *, largest: int) -> MailUpload:
         """A message arriving, of at most *largest* bytes.  Raises NoSpace or SpoolFailing."""
-        return MailUpload(self.layout, room=Room(largest, self.room.free_floor))
+        return MailUpload(self.layout, room=Room(largest, self.room.free_floor), folders=self._mail_folders)
 
-    def check_room(self, size: int) -> None:
-        """Raises NoSpace when there is none for *size* bytes more, or SpoolFailing."""
+    def check_mail_room(self, size: int) -> None:
+        """Raises NoSpace when there is none for a mail of *size* bytes, or SpoolFailing."""
         try:
             self.room.check(self.layout.incoming, size)
         except OSError as error:

@@ -59,6 +59,9 @@ class Machine:
         if self.calls == self.fails_at:
             self._lost[inode] = there
             self._shadow.keep(inode, f"/proc/self/fd/{handle}", follow=True)
+            if isinstance(there, dict):  # what is made anew must not look like what was removed
+                for name, (number, *_) in there.items():
+                    self._shadow.keep(number, name, folder=handle)
             raise OSError(errno.EIO, "Input/output error")
         if self._lost.get(inode) == there:
             return  # the kernel has dropped what it could not write, and calls the rest clean

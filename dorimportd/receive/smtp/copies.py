@@ -30,7 +30,7 @@ from dorimportd.words import Channel, Delivery
 def uploads_of(
     spool: Spool, mail: KeptMail, customers: Sequence[str], *, recovered: bool = False
 ) -> Iterator[list[Upload]]:
-    """The one CSV file of *mail* in an upload for each of *customers*, whole and synced.
+    """The one CSV file of *mail* in an upload for each of *customers*, whole; several are synced, too.
 
     Whoever makes a delivery of one takes it out of the list: nobody resumes a mail, and a customer must
     not see half of it, so what is left in the list is dropped.
@@ -47,8 +47,9 @@ def uploads_of(
             for piece in decoded(message, part):
                 for upload in uploads:
                     upload.write(upload.size, piece)
-        for upload in uploads:
-            upload.sync()
+        if len(uploads) > 1:  # a single one is synced when it is accepted
+            for upload in uploads:
+                upload.sync()
         yield uploads
     finally:
         for upload in uploads:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from enum import Enum, auto
 from typing import Final
 
 from dorimportd.config.settings import Customer, Settings
-from dorimportd.errors import SenderRefused, TooLarge, UnknownAddress
+from dorimportd.errors import AddressReplaced, SenderRefused, TooLarge, UnknownAddress
 from dorimportd.receive.smtp.commands import Breach, Path, read_mailbox, read_path
 
 RECIPIENTS_LIMIT: Final = 100  # RFC 5321 section 4.5.3.1.8
@@ -57,7 +58,7 @@ def add_recipient(
 ) -> MailEnvelope:
     """*envelope* with the recipient of `RCPT` with *argument*; *login* is who has logged in.
 
-    Raises Breach, UnknownAddress or SenderRefused.
+    Raises Breach, UnknownAddress, AddressReplaced or SenderRefused.
     """
     text, parameters = read_path(argument, b"TO")
     if parameters:
@@ -68,12 +69,15 @@ def add_recipient(
             452, "4.5.3", f"A mail can have {RECIPIENTS_LIMIT} recipients; send it again for the others."
         )
     forward_paths = (*envelope.forward_paths, str(path))
-    customer = recipient(path, settings)
+    former = replaced(path, settings, datetime.now(UTC).date())
+    customer = former or recipient(path, settings)
     if isinstance(customer, Kept):
         copied = envelope.copied or customer is Kept.ARCHIVE
         return replace(envelope, forward_paths=forward_paths, archive=True, copied=copied)
     if not may_send(customer, envelope.reverse_path, peer, login):
         raise SenderRefused
+    if former is not None:
+        raise AddressReplaced(f"{former.mail_address}@{settings.mail_domain}.")
     customers = tuple(dict.fromkeys((*envelope.customers, customer.name)))
     return replace(envelope, forward_paths=forward_paths, customers=customers)
 
@@ -85,6 +89,18 @@ def may_send(customer: Customer, reverse_path: str, peer: str, login: Customer |
     return customer.allows_sender(reverse_path) and customer.allows_peer(peer)
 
 
+def is_ours(path: Path, settings: Settings) -> bool:
+    """Whether *path* is at one of our names."""
+    domain = path.domain.casefold().rstrip(".")
+    return domain in (settings.mail_domain.casefold(), settings.hostname.casefold())
+
+
+def replaced(path: Path, settings: Settings, today: date) -> Customer | None:
+    """The customer who had *path* as his address, while its senders are told the new one."""
+    customer = settings.by_former_mail_address(path.local, today) if is_ours(path, settings) else None
+    return customer if customer is not None and customer.enabled else None
+
+
 def recipient(path: Path, settings: Settings) -> Customer | Kept:
     """The customer whose address *path* is, or whose else it is.
 
@@ -92,7 +108,7 @@ def recipient(path: Path, settings: Settings) -> Customer | Kept:
     Raises UnknownAddress.
     """
     local, domain = path.local.casefold(), path.domain.casefold().rstrip(".")
-    ours = domain in (settings.mail_domain.casefold(), settings.hostname.casefold())
+    ours = is_ours(path, settings)
     if local == POSTMASTER and (ours or not domain):
         return Kept.POSTMASTER
     archive, _, archive_domain = (settings.smtp.archive_address or "").casefold().partition("@")

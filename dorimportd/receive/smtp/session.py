@@ -140,7 +140,7 @@ class MailSession(LoginSession):
 
     async def _check_room(self, envelope: MailEnvelope) -> None:
         try:
-            await self._house.workers.run(self._house.spool.check_room, envelope.size)
+            await self._house.workers.run(self._house.spool.check_mail_room, envelope.size)
         except NotAccepted as refusal:
             self._mail_refused(envelope, str(refusal))
             raise

@@ -44,11 +44,15 @@ idle_seconds = 300
 
 PASSWORD = "secret of the till"
 CUSTOMERS = {
-    "acme": 'mail_address = "acme"',
+    "acme": 'mail_address = "acme"\n'
+    "former_mail_addresses = [\n"
+    '  { address = "Old.Acme", until = 2999-12-31 }, { address = "older.acme", until = 2000-12-31 },\n]',
     "bolt": 'mail_address = "Bolt.Sales"\nallowed_senders = ["*@bolt.example"]\n'
-    f'password = "{hash_password(PASSWORD)}"',
+    f'password = "{hash_password(PASSWORD)}"\n'
+    'former_mail_addresses = [{ address = "old.bolt", until = 2999-12-31 }]',
     "core": 'mail_address = "core"\nallowed_networks = ["192.0.2.0/24"]',
-    "gone": 'mail_address = "gone"\nenabled = false',
+    "gone": 'mail_address = "gone"\nenabled = false\n'
+    'former_mail_addresses = [{ address = "old.gone", until = 2999-12-31 }]',
     "mute": "",  # has no mail address
 }
 

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,6 +37,24 @@ def sent(spool: Spool, message: bytes) -> MailUpload:
 
 def left(spool: Spool) -> list[Path]:
     return [*spool.layout.incoming.glob("*.eml"), *spool.layout.incoming.glob("*/*")]
+
+
+def synced(spool: Spool, monkeypatch: pytest.MonkeyPatch, work: Callable[[], object]) -> list[str]:
+    """What *work* syncs, in order, tokens and digests put aside."""
+    found = []
+    sync = os.fsync
+
+    def fsync(handle: int) -> None:
+        sync(handle)
+        found.append(os.readlink(f"/proc/self/fd/{handle}"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fsync)
+        work()
+    names = [Path(each).relative_to(spool.layout.root.resolve()).as_posix() for each in found]
+    for pattern, sign in ((r"mail/[0-9a-f]{2}", "mail/ab"), (r"[0-9a-f]{64}", "D"), (r"[0-9a-f]{16}", "T")):
+        names = [re.sub(pattern, sign, each) for each in names]
+    return names
 
 
 def told(taken: Taken) -> str:
@@ -163,3 +184,35 @@ def test_a_note_that_cannot_be_settled_asks_for_the_mail_again(
     taken = desk.take(sent(spool, mail()), envelope("acme"))
     assert isinstance(taken.refusal, NotAccepted)
     assert [each.sequence for each in taken.deliveries] == [1]
+
+
+def test_a_mail_syncs_what_it_has_written_once_and_nothing_else(
+    spool: Spool, desk: MailDesk, mail: Mail, monkeypatch: pytest.MonkeyPatch
+):
+    desk.take(sent(spool, mail()), envelope("acme"))
+    assert synced(spool, monkeypatch, lambda: desk.take(sent(spool, mail()), envelope("acme"))) == [
+        "incoming/T.eml",
+        "mail/ab",  # the name of D
+        "mail/ab/D/T.json",
+        "mail/ab/D",
+        "incoming/acme/T/data",
+        "incoming/acme/T/envelope",
+        "incoming/acme/T",
+        "accepted/000000",
+        "mail/ab/D/.T.json.new",  # the note says now which delivery it is
+        "mail/ab/D",
+    ]
+
+
+def test_the_files_for_several_customers_are_all_synced_before_the_first_is_accepted(
+    spool: Spool, desk: MailDesk, mail: Mail, monkeypatch: pytest.MonkeyPatch
+):
+    order = synced(spool, monkeypatch, lambda: desk.take(sent(spool, mail()), envelope("acme", "bolt")))
+    before = order[: order.index("accepted")]
+    assert {"incoming/acme/T/data", "incoming/bolt/T/data"} <= set(before)
+
+
+def test_a_folder_of_mails_that_somebody_removed_is_made_again(spool: Spool, desk: MailDesk, mail: Mail):
+    path = desk.take(sent(spool, mail()), envelope("acme")).mail.path
+    shutil.rmtree(path.parents[1])
+    assert desk.take(sent(spool, mail()), envelope("acme")).refusal is None
