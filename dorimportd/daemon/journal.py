@@ -14,21 +14,34 @@ from typing import Any, TextIO
 from twisted.logger import ILogObserver, LogLevel, formatEvent, globalLogBeginner
 from zope.interface import provider
 
+from dorimportd.daemon.fields import NativeJournal
 from dorimportd.events import Event, Fault, TwistedSaid
-from dorimportd.report.lines import one_line
+from dorimportd.report.lines import is_journal, one_line
 
 
 class Journal:
-    """Writes events to *stream*."""
+    """Writes events to *stream*, or hands them to *native* when that is given and takes them."""
 
-    def __init__(self, stream: TextIO, *, prefixes: bool) -> None:
+    def __init__(self, stream: TextIO, *, prefixes: bool, native: NativeJournal | None = None) -> None:
         self._stream = stream
         self._prefixes = prefixes  # <N>, which journald understands (sd-daemon(3))
+        self._native = native
 
     def tell(self, event: Event) -> None:
         """Write *event*.  A stream that is gone stops no session: there is nobody left to tell."""
         with suppress(OSError, ValueError):
-            self._write(event)
+            if not self._sent(event):
+                self._write(event)
+
+    def _sent(self, event: Event) -> bool:
+        """Whether journald has taken it; where it does not now, a line goes to the stream as ever."""
+        if self._native is None:
+            return False
+        try:
+            self._native.send(event, "\n".join(self._lines(event)))
+        except OSError:
+            return False
+        return True
 
     def _write(self, event: Event) -> None:
         for line in self._lines(event):
@@ -39,6 +52,13 @@ class Journal:
     def _lines(self, event: Event) -> list[str]:
         lines = event.sentence().split("\n") if isinstance(event, Fault) else [event.sentence()]
         return [one_line(line) for line in lines if line]
+
+
+def journal_of(stream: TextIO) -> Journal:
+    """The journal behind *stream*; with fields when it leads to journald."""
+    if not is_journal(stream):
+        return Journal(stream, prefixes=False)
+    return Journal(stream, prefixes=True, native=NativeJournal())
 
 
 def take_over_twisted_log(journal: Journal) -> None:

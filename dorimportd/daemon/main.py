@@ -16,11 +16,11 @@ import dorimportd
 from dorimportd import instants
 from dorimportd.config.read import read_settings
 from dorimportd.config.settings import BadConfig
-from dorimportd.daemon.journal import Journal, take_over_twisted_log
+from dorimportd.daemon.journal import journal_of, take_over_twisted_log
 from dorimportd.daemon.supervise import Supervisor
 from dorimportd.errors import CertificateUnusable, HostKeyUnusable, SpoolInUse, SpoolUnusable, StoreUnusable
 from dorimportd.events import FaultsArmed, Tell
-from dorimportd.report.lines import complain, is_journal
+from dorimportd.report.lines import complain
 
 if TYPE_CHECKING:
     from dorimportd.daemon.assembly import Appliance
@@ -75,7 +75,7 @@ def run(config: Path, *, tell: Tell | None = None, ready: Callable[[Appliance], 
     *tell* gets all events in place of the journal; *ready* is called on the reactor thread when all
     doors are open.
     """
-    journal = Journal(sys.stderr, prefixes=is_journal(sys.stderr))
+    journal = journal_of(sys.stderr)
     take_over_twisted_log(journal)
     if instants.MISTAKE is not None:
         return refuse(instants.MISTAKE, BAD_CONFIG)

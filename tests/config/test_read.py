@@ -71,11 +71,12 @@ def test_a_full_file_is_read_to_the_last_key(folder):
         'archive_address = "archive@shop.example"\n'
         '[tls]\ncertificate = "cert.pem"\nprivate_key = "/etc/hostname"\n'
         '[database]\nurl = "postgresql://dori@db/sales"\n'
+        "[defence]\nban_score = 9\nban_seconds = 10\n"
+        'never_banned = ["192.0.2.1", "2001:db8::/32"]\n'
         '[limits]\nfile_size = "1 GiB"\nmail_size = 2048\nfree_space = 0\nsessions = 1\n'
         "sessions_per_address = 2\nsessions_per_customer = 3\nlogin_seconds = 4\nlogin_attempts = 5\n"
         "idle_seconds = 6\nmails_per_session = 9\nimport_workers = 7\n"
         "unauthenticated_sessions = 10\nminimum_rate = 11\n"
-        '[defence]\nban_score = 12\nban_seconds = 13\nnever_banned = ["192.0.2.0/24"]\n'
         "[retention]\nunfinished_uploads_days = 8\n".replace(
             "/etc/hostname", str(folder.write("key.pem", "key"))
         ),
@@ -94,8 +95,8 @@ def test_a_full_file_is_read_to_the_last_key(folder):
     assert settings.database_url == "postgresql://dori@db/sales"
     limits = list(settings.limits.model_dump().values())
     assert limits == [1024**3, 2048, 0, 1, 2, 3, 10, 4, 5, 6, 9, 11, 7]
-    assert (settings.defence.ban_score, settings.defence.ban_seconds) == (12, 13)
-    assert list(map(str, settings.defence.never_banned)) == ["192.0.2.0/24"]
+    assert (settings.defence.ban_score, settings.defence.ban_seconds) == (9, 10)
+    assert settings.defence.never_banned == (ip_network("192.0.2.1"), ip_network("2001:db8::/32"))
     assert settings.retention.unfinished_uploads_days == 8
     assert settings.warnings == ()
 
