@@ -135,8 +135,8 @@ class Settings:
 
     def legacy_algorithms(self, address: str) -> frozenset[str]:
         """What an SSH client at *address* is offered because it may be that of a customer who needs it."""
-        near = (each for each in self.customers.values() if each.enabled and each.allows_peer(address))
-        return frozenset(name for each in near for name in each.legacy_algorithms)
+        old = (each for each in self.customers.values() if each.legacy_algorithms and each.enabled)
+        return frozenset(name for each in old if each.allows_peer(address) for name in each.legacy_algorithms)
 
     def by_mail_address(self, local_part: str) -> Customer | None:
         """The customer, enabled or not, who sends to *local_part* at our mail domain."""

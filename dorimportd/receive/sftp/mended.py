@@ -129,8 +129,8 @@ class MendedTransport(ExchangingTransport):
             self.tell(Fault("the SFTP door", error, traceback.format_exc()))
             self.disconnect(DISCONNECT_BY_APPLICATION, "The server failed.")
 
-    def getPacket(self) -> bytes | None:
-        return None if self.ended is not None else super().getPacket()
+    def next_packet(self) -> tuple[int, bytes] | None:
+        return None if self.ended is not None else super().next_packet()
 
     # test_packets_out_of_turn_end_the_connection
     def dispatchMessage(self, messageNum: int, payload: bytes) -> None:

@@ -116,14 +116,24 @@ class PacketTransport(SSHServerTransport):
         super().ssh_NEWKEYS(packet)
 
     # test_a_packet_that_comes_in_pieces_is_not_copied_for_each_of_them
-    def getPacket(self) -> bytes | None:
+    def dataReceived(self, data: bytes) -> None:
+        if self.gotVersion:
+            self._held += data
+        else:
+            super().dataReceived(data)
+        while (packet := self.next_packet()) is not None:
+            self.dispatchMessage(*packet)
+
+    def getPacket(self) -> None:
+        """Take what came behind the client's version, which Conch has read."""
+        self._held += self.buf
+        self.buf = b""
+
+    def next_packet(self) -> tuple[int, bytes] | None:
         """The next packet's kind and payload, None when it has not come whole.
 
         Raises Unreadable at a length that no packet has, before its bytes are waited for, and Changed.
         """
-        if self.buf:
-            self._held += self.buf
-            self.buf = b""
         way: Direction = self.currentEncryptions.incoming
         number = self.incomingPacketSequence % NUMBERS
         if self._length is None:
@@ -139,7 +149,7 @@ class PacketTransport(SSHServerTransport):
         self.moved += end
         self._length = None
         self.incomingPacketSequence += 1
-        return payload_of(opened)
+        return opened[1], payload_of(opened)
 
     def _supported(self) -> list[list[bytes]]:
         """What we have, as offers.KINDS."""
@@ -154,8 +164,8 @@ class PacketTransport(SSHServerTransport):
 
 
 def payload_of(opened: bytes) -> bytes:
-    """What stands between the length of the padding and the padding.  Raises Unreadable."""
+    """What stands between the kind, behind the length of the padding, and the padding.  Raises Unreadable."""
     padding = opened[0]
     if not LEAST_PADDING <= padding < len(opened) - 1:
         raise Unreadable("The padding of an SSH packet is wrong.")
-    return opened[1:-padding]
+    return opened[2:-padding]
