@@ -77,7 +77,7 @@ class SftpChannel(SSHChannel):
         self._server = self._serve(self)
         return True
 
-    def dataReceived(self, data: bytes) -> None:
+    def dataReceived(self, data: bytes | memoryview) -> None:
         if self._server is None:
             self.drop("Ask for the subsystem sftp first.")
         else:

@@ -196,7 +196,7 @@ class MendedConnection(SSHConnection):
     def ssh_CHANNEL_DATA(self, packet: bytes) -> None:
         fields = Fields(packet)
         channel = self.channels[fields.uint32()]
-        content = fields.string()
+        content = fields.content()
         self._take(channel, len(content))
         channel.dataReceived(content)
 

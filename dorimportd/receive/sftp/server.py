@@ -79,7 +79,7 @@ class SftpServer:
         self._finished: Deferred[None] | None = None  # fires when all that came is answered
         self._quiet: Deferred[None] | None = None  # fires when all that was begun is answered
 
-    def received(self, content: bytes) -> None:
+    def received(self, content: bytes | memoryview) -> None:
         """*content* came from the client."""
         self._packets.feed(content)
         self.go_on()
