@@ -59,7 +59,7 @@ def test_check_tells_every_mistake_and_exits_with_1(appliance, tmp_path):
 
 def test_status_has_what_scripts_rely_on(appliance):
     told = appliance.ctl("status")
-    assert [set(each) for each in told["listeners"]] == [{"channel", "address", "port"}] * 3
+    assert [set(each) for each in told["listeners"]] == [{"channel", "address", "port", "tls"}] * 3
     assert {each["channel"] for each in told["listeners"]} == {"sftp", "ftp", "smtp"}
     assert told["mail_domain"] == "sales.example"
     assert {each["type"] for each in told["host_keys"]} == {"ssh-ed25519", "ssh-rsa"}
