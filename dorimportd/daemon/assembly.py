@@ -203,7 +203,10 @@ class Appliance:
             Door(Channel.SMTP, TlsStart.IMPLICIT): smtp_factory(house, contexts, TlsStart.IMPLICIT),
         }
         doors = {Door(Channel.SFTP): self._sftp, **self._with_tls}
-        return {door: GuardedFactory(behind, door.channel, self.defence) for door, behind in doors.items()}
+        return {
+            door: GuardedFactory(behind, door.channel, self.defence, private=door.tls is TlsStart.IMPLICIT)
+            for door, behind in doors.items()
+        }
 
     # Life.
 

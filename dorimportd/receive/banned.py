@@ -26,11 +26,16 @@ class TurnedAway(Protocol):
 
 @implementer(IProtocolFactory)
 class GuardedFactory:
-    """The door *factory* of *channel*, for those whom *defence* does not ban."""
+    """The door *factory* of *channel*, for those whom *defence* does not ban.
 
-    def __init__(self, factory: IProtocolFactory, channel: Channel, defence: Defence) -> None:
+    Where TLS comes first, which is *private*, nothing is said to the others: they wait for TLS.
+    """
+
+    def __init__(
+        self, factory: IProtocolFactory, channel: Channel, defence: Defence, *, private: bool = False
+    ) -> None:
         self._factory = factory
-        self._line = refusal_line(channel)
+        self._line = b"" if private else refusal_line(channel)
         self._defence = defence
 
     def doStart(self) -> None:

@@ -6,10 +6,15 @@ import json
 from ipaddress import ip_network
 
 import pytest
+from twisted.internet.address import IPv4Address
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.testing import StringTransport
 
 from dorimportd.config.schema import Defence as Rules
 from dorimportd.receive import defence as module
+from dorimportd.receive.banned import GuardedFactory
 from dorimportd.receive.defence import Ban, Defence
+from dorimportd.words import Channel
 
 STRANGER = "198.51.100.9"
 
@@ -274,3 +279,27 @@ def test_no_network_means_none():
     assert Rules().never_banned == ()
     assert House(never_banned=["192.0.2.0/24"]).rules.never_banned == (ip_network("192.0.2.0/24"),)
     assert not House().defence.spares(STRANGER)
+
+
+LINE = "Too many logins from your address have failed. Please try again later.\r\n"
+
+
+@pytest.mark.parametrize(
+    ("channel", "private", "said"),
+    [
+        (Channel.SFTP, False, LINE),
+        (Channel.FTP, False, f"421 {LINE}"),
+        (Channel.SMTP, False, f"421 4.7.0 {LINE}"),
+        (Channel.FTP, True, ""),  # a client that waits for TLS can read nothing else
+    ],
+)
+def test_a_door_tells_who_is_banned_where_that_can_be_read(house, channel, private, said):
+    behind = Factory.forProtocol(Protocol)
+    door = GuardedFactory(behind, channel, house.defence, private=private)
+    guest = IPv4Address("TCP", "192.0.2.1", 1)
+    assert type(door.buildProtocol(guest)) is Protocol
+    house.fail(15)
+    assert type(door.buildProtocol(guest)) is Protocol
+    stranger, wire = door.buildProtocol(IPv4Address("TCP", STRANGER, 1)), StringTransport()
+    stranger.makeConnection(wire)
+    assert (wire.value().decode(), wire.disconnecting) == (said, True)
