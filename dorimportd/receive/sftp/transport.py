@@ -90,7 +90,7 @@ class SftpTransport(MendedTransport):
         customer = avatar.customer.name
         if weak := self._not_allowed(avatar.customer):
             reason = f"{customer} may not use {weak}, which its legacy_algorithms do not name"
-            self.tell(SessionRefused(Channel.SFTP, self.peer, reason))
+            self.tell(SessionRefused(Channel.SFTP, self.peer, reason, customer))
             self.disconnect(DISCONNECT_KEY_EXCHANGE_FAILED, f"{weak} may not be used here.")
             return
         try:

@@ -72,7 +72,7 @@ class LoginSession(ReceivingSession):
         try:
             self._house.sessions.enter(customer.name)
         except TooManySessions as refusal:
-            self._house.tell(SessionRefused(Channel.SMTP, self._peer, str(refusal)))
+            self._house.tell(SessionRefused(Channel.SMTP, self._peer, str(refusal), customer.name))
             self._refuse(refusal)
             self.hang_up()
             return

@@ -15,7 +15,10 @@ from dorimportd.receive.sftp.ssh import sftp_factory
 from dorimportd.words import Channel
 
 REFUSED = SessionRefused(
-    Channel.SFTP, "192.0.2.7", "acme may not use hmac-sha1, which its legacy_algorithms do not name"
+    Channel.SFTP,
+    "192.0.2.7",
+    "acme may not use hmac-sha1, which its legacy_algorithms do not name",
+    "acme",
 )
 
 

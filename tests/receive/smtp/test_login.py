@@ -182,7 +182,7 @@ def test_sessions_of_a_customer_are_counted_until_they_end(door: Any):
     answer = "There are too many sessions. Please try again later."
     assert second.send(f"AUTH PLAIN {plain()}\n") == f"421 4.7.0 {answer}\n"
     assert second.wire.disconnecting
-    assert door.events[-1] == SessionRefused(Channel.SMTP, second.wire.getPeer().host, answer)
+    assert door.events[-1] == SessionRefused(Channel.SMTP, second.wire.getPeer().host, answer, "bolt")
     second.lose()
     first.lose()
     logged_in(door)
