@@ -76,6 +76,11 @@ class Accounts:
         if new:
             self._changed()
 
+    def know(self, address: str) -> bool:
+        """Whether some customer has logged in from *address*."""
+        key = source(address)
+        return any(key in account.known for account in self._accounts.values())
+
     def open_all(self) -> None:
         """Passwords count again from everywhere."""
         for account in self._accounts.values():

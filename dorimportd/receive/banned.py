@@ -28,13 +28,16 @@ class TurnedAway(Protocol):
 class GuardedFactory:
     """The door *factory* of *channel*, for those whom *defence* does not ban.
 
-    Where TLS comes first, which is *private*, nothing is said to the others: they wait for TLS.
+    Where keys are taken, addresses from which a customer has logged in before come in all the same, for their
+    passwords to be refused: who shares an address with somebody who guesses still logs in by key.  Where TLS
+    comes first, which is *private*, nothing is said to the others: they wait for TLS.
     """
 
     def __init__(
         self, factory: IProtocolFactory, channel: Channel, defence: Defence, *, private: bool = False
     ) -> None:
         self._factory = factory
+        self._takes_keys = channel is Channel.SFTP
         self._line = b"" if private else refusal_line(channel)
         self._defence = defence
 
@@ -46,7 +49,8 @@ class GuardedFactory:
 
     def buildProtocol(self, addr: IAddress) -> IProtocol | None:
         """A listener's peer has a host."""
-        if self._defence.ban_of(addr.host) is None:  # type: ignore[attr-defined]
+        host: str = addr.host  # type: ignore[attr-defined]
+        if self._defence.ban_of(host) is None or (self._takes_keys and self._defence.accounts.know(host)):
             return self._factory.buildProtocol(addr)
         return TurnedAway(self._line)
 

@@ -281,6 +281,15 @@ def test_no_network_means_none():
     assert not House().defence.spares(STRANGER)
 
 
+def test_keys_still_count_where_a_customer_has_logged_in_from_the_address_before(house):
+    behind = Factory.forProtocol(Protocol)
+    doors = [GuardedFactory(behind, channel, house.defence) for channel in (Channel.SFTP, Channel.FTP)]
+    house.defence.succeeded(STRANGER, "acme")
+    house.fail(15)
+    let_in = [type(door.buildProtocol(IPv4Address("TCP", STRANGER, 1))) is Protocol for door in doors]
+    assert let_in == [True, False]
+
+
 LINE = "Too many logins from your address have failed. Please try again later.\r\n"
 
 

@@ -299,6 +299,15 @@ def test_wrong_passwords_of_all_sessions_ban_their_address(house):
     assert len(bans(house)) == 1
 
 
+def test_nobody_s_guesses_keep_the_owner_of_a_key_out(house, keys):
+    for _ in range(15):
+        session(house).password(b"wrong")
+    assert len(bans(house)) == 1
+    owner = session(house)
+    owner.sign(keys.ed25519, b"ssh-ed25519")
+    assert owner.entered == ["acme"]
+
+
 def test_a_session_of_refused_keys_counts_once_when_it_ends_without_a_login(house, keys):
     for _ in range(15):
         client = session(house)
