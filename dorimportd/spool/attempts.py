@@ -55,10 +55,11 @@ class Attempts:
         That of several comes after those of the others that it is about.  Raises OSError.
         """
         make_folder(self._folder)
+        boot = self._boot  # now, and not with the first import, when there may be no file descriptor left
         marks = {}
         for path in list(self._folder.iterdir()):
             mark = read_mark(path)
-            if mark is None or mark.boot != self._boot or not path.name.isdigit():
+            if mark is None or mark.boot != boot or not path.name.isdigit():
                 path.unlink()
             else:
                 marks[int(path.name)] = mark
