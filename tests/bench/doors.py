@@ -151,7 +151,7 @@ def curl(tools: Tools, target: Target, file: Path, name: str, *, options: Sequen
 
 GCM: Final = partial(sftp, options=("-c", "aes128-gcm@openssh.com"))
 CHACHA: Final = partial(sftp, options=("-c", "chacha20-poly1305@openssh.com"))
-ETM: Final = partial(sftp, options=("-c", "aes128-ctr", "-m", "hmac-sha2-256-etm@openssh.com"))
+ETM: Final = partial(sftp, options=("-c", "aes128-ctr", "-oMACs=hmac-sha2-256-etm@openssh.com"))
 CASES: Final[dict[str, Case]] = {
     "sftp": Case(sftp, "sftp", "sftp"),
     "sftp four at once": Case(sftp, "sftp", "sftp", at_once=4),

@@ -66,13 +66,13 @@ def free_port() -> int:
         return int(asked.getsockname()[1])
 
 
-def place(folder: Path, name: str, *, mode: int = 0o777) -> Path:
+def place(folder: Path, name: str) -> Path:
     """The folder `in` of a server, which it may not run as us to write to."""
     taken = folder / name / "in"
     taken.mkdir(parents=True)
     for each in (folder, folder / name):
         each.chmod(0o755)
-    taken.chmod(mode)
+    taken.chmod(0o777)
     return taken
 
 
@@ -102,7 +102,8 @@ def sshd(folder: Path, key: Path) -> Iterator[Peer]:
 def vsftpd(folder: Path, certificate: Path) -> Iterator[Peer]:
     """Its uploads are anonymous, so that it needs no account; as whom it runs must have a home."""
     taken, port = place(folder, "vsftpd"), free_port()
-    config = taken.parent / "config"
+    config, empty = taken.parent / "config", taken.parent / "empty"
+    empty.mkdir(mode=0o755)
     settings = {
         **dict.fromkeys(("listen", "anonymous_enable", "no_anon_password", "write_enable"), "YES"),
         **dict.fromkeys(("anon_upload_enable", "allow_anon_ssl", "ssl_enable", "ssl_tlsv1"), "YES"),
@@ -111,7 +112,7 @@ def vsftpd(folder: Path, certificate: Path) -> Iterator[Peer]:
         "listen_port": port,
         "ftp_username": "daemon",
         "anon_root": taken.parent,
-        "secure_chroot_dir": place(folder, "empty", mode=0o755),
+        "secure_chroot_dir": empty,
         "rsa_cert_file": certificate,
         "anon_umask": "022",
         "pasv_address": "127.0.0.1",
