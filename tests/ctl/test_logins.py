@@ -30,14 +30,21 @@ def guess(appliance, address, times):
                 session.login("nobody", "x")
 
 
-@pytest.fixture(scope="module")
-def appliance(tmp_path_factory):
-    appliance = Appliance(tmp_path_factory.mktemp("bans") / "house")
+@pytest.fixture
+def appliance(tmp_path):
+    appliance = Appliance(tmp_path / "house")
     with appliance.config.open("a") as config:
         config.write("[defence]\nban_score = 4\nban_seconds = 3600\n")
     appliance.start()
     yield appliance
     appliance.end()
+
+
+@pytest.fixture
+def banned(appliance):
+    """The same, when it has banned GUESSER."""
+    guess(appliance, GUESSER, 2)
+    return appliance
 
 
 def shown_logins(appliance):
@@ -99,16 +106,16 @@ def test_a_banned_address_is_told_so_at_every_door_and_by_bans(appliance):
     assert line.endswith(WHY)
 
 
-def test_a_ban_has_one_line_in_the_log(appliance):
-    lines = [line.split(" ", 2)[2] for line in appliance.log_text().splitlines() if GUESSER in line]
+def test_a_ban_has_one_line_in_the_log(banned):
+    lines = [line.split(" ", 2)[2] for line in banned.log_text().splitlines() if GUESSER in line]
     assert lines[:2] == [f"ftp login refused for 'nobody' from {GUESSER}: no such login"] * 2
     assert re.fullmatch(rf"{GUESSER} is banned until \S+Z: {WHY}", lines[2])
     assert lines[3:] == []
 
 
-def test_others_come_in_meanwhile(appliance):
+def test_others_come_in_meanwhile(banned):
     for address in ("127.0.0.1", OTHER):
-        with connected(appliance, address) as session:
+        with connected(banned, address) as session:
             assert session.login("acme", PASSWORD).startswith("230 ")
 
 
@@ -118,29 +125,29 @@ def test_we_ourselves_are_never_banned(appliance):
         assert session.login("acme", PASSWORD).startswith("230 ")
 
 
-def test_a_ban_outlives_a_restart(appliance):
-    before = appliance.ctl("bans")
-    appliance.stop()
-    assert appliance.run_ctl("bans", status=1) == "No daemon is running.\n"
-    assert shown_logins(appliance) == ["not known: no daemon is running"]
-    assert appliance.ctl("customer", "show", "acme")["logins"] is None
-    appliance.start()
-    assert appliance.ctl("bans") == before
+def test_a_ban_outlives_a_restart(banned):
+    before = banned.ctl("bans")
+    banned.stop()
+    assert banned.run_ctl("bans", status=1) == "No daemon is running.\n"
+    assert shown_logins(banned) == ["not known: no daemon is running"]
+    assert banned.ctl("customer", "show", "acme")["logins"] is None
+    banned.start()
+    assert banned.ctl("bans") == before
     with pytest.raises(ftplib.error_temp):
-        connected(appliance, GUESSER)
+        connected(banned, GUESSER)
 
 
-def test_a_ban_is_lifted(appliance):
-    guess(appliance, OTHER, 2)
-    assert appliance.run_ctl("bans", "lift", GUESSER) == f"The ban of {GUESSER} is lifted.\n"
-    assert [ban["address"] for ban in appliance.ctl("bans")] == [OTHER]
-    with connected(appliance, GUESSER) as session:
+def test_a_ban_is_lifted(banned):
+    guess(banned, OTHER, 2)
+    assert banned.run_ctl("bans", "lift", GUESSER) == f"The ban of {GUESSER} is lifted.\n"
+    assert [ban["address"] for ban in banned.ctl("bans")] == [OTHER]
+    with connected(banned, GUESSER) as session:
         assert session.login("acme", PASSWORD).startswith("230 ")
-    assert appliance.run_ctl("bans", "lift", GUESSER, status=1) == f"{GUESSER} is not banned.\n"
-    assert appliance.run_ctl("bans", "lift", "--all") == (
+    assert banned.run_ctl("bans", "lift", GUESSER, status=1) == f"{GUESSER} is not banned.\n"
+    assert banned.run_ctl("bans", "lift", "--all") == (
         f"The ban of {OTHER} is lifted.\nNo address is banned, and passwords count from everywhere.\n"
     )
-    assert appliance.run_ctl("bans") == "No address is banned.\n"
+    assert banned.run_ctl("bans") == "No address is banned.\n"
 
 
 @pytest.mark.parametrize(
