@@ -186,3 +186,8 @@ def instant(microseconds: int) -> datetime:
 def iso(moment: datetime) -> str:
     """*moment*, which knows its zone, in UTC by ISO 8601: 2026-07-14T16:52:38Z."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def iso_at(seconds: float) -> str:
+    """The whole second that is *seconds* after 1970, as iso has it."""
+    return iso(datetime.fromtimestamp(int(seconds), UTC))

@@ -21,12 +21,11 @@ from dorimportd.daemon.logins import LastLogins, Login
 from dorimportd.events import AccountsOpened, BanLifted, Tell
 from dorimportd.receive.defence import Ban, Defence
 from dorimportd.receive.limits import Sessions
-from dorimportd.receive.portal import moment
 from dorimportd.receive.sftp.host_keys import fingerprints
 from dorimportd.receive.workers import Workers
 from dorimportd.report.shapes import delivery_shape, status_shape
 from dorimportd.store.store import url_shown
-from dorimportd.words import iso
+from dorimportd.words import iso, iso_at
 
 Verb = Callable[[Mapping[str, Any]], Any]
 
@@ -115,7 +114,7 @@ class Answers:
         until = self.defence.accounts.closed_until(customer)
         return {
             "logins": [login_shape(login) for login in self.logins.of(customer)],
-            "guarded_until": moment(until) if until is not None else None,
+            "guarded_until": iso_at(until) if until is not None else None,
         }
 
     async def wake(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -136,14 +135,14 @@ def database_shape(status: StoreStatus, url: str) -> dict[str, Any]:
 
 def ban_shape(ban: Ban) -> dict[str, Any]:
     """A ban, for `bans`."""
-    since, until = moment(ban.since), moment(ban.until)
+    since, until = iso_at(ban.since), iso_at(ban.until)
     return {"address": ban.address, "since": since, "until": until, "why": ban.why}
 
 
 def login_shape(login: Login) -> dict[str, Any]:
     """A login, for `customer show`."""
     return {
-        "at": moment(login.at),
+        "at": iso_at(login.at),
         "channel": login.channel.value,
         "address": login.address,
         "accepted": login.accepted,

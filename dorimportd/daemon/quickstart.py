@@ -235,9 +235,8 @@ class Visit:
         """All doors are open."""
         self._appliance = appliance
         listeners = appliance.listeners.listeners()
-        ports = {
-            each.door.channel: each.port for each in reversed(listeners)
-        }  # the first of a channel counts
+        # Of several of one channel the first counts, and so comes last.
+        ports = {each.door.channel: each.port for each in reversed(listeners)}
         self._demo.known_hosts.write_text(known_hosts(ports[Channel.SFTP], appliance.public_host_keys()))
         print(welcome(self._demo, ports, self._first), flush=True)
         if self._first:

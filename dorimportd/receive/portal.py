@@ -7,7 +7,6 @@ also for a login that does not exist.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Final
 
 from dorimportd.config.keys import fingerprint
@@ -19,7 +18,7 @@ from dorimportd.receive.avatar import CustomerAvatar
 from dorimportd.receive.defence import REFUSED_KEYS, UNKNOWN_LOGIN, WRONG_PASSWORD, Defence
 from dorimportd.receive.workers import Workers
 from dorimportd.spool.spool import Spool
-from dorimportd.words import Channel, iso
+from dorimportd.words import Channel, iso_at
 
 GUARDED: Final = (
     "the password is right, but too many wrong ones came from elsewhere, and this address is not known"
@@ -103,7 +102,7 @@ class Doorkeeper:
         self._hold_against(peer, points, f"by {channel} as {shown(login)!r}: {reason}")
         until = self._defence.accounts.guessed(customer.name, peer) if customer is not None else None
         if customer is not None and until is not None:
-            self._tell(AccountGuarded(customer.name, moment(until)))
+            self._tell(AccountGuarded(customer.name, iso_at(until)))
         return refusal
 
     def keys_refused(self, login: bytes, channel: Channel, peer: str) -> None:
@@ -113,7 +112,7 @@ class Doorkeeper:
     def _hold_against(self, peer: str, points: int, what: str) -> None:
         ban = self._defence.failed(peer, points, what)
         if ban is not None:
-            self._tell(AddressBanned(ban.address, moment(ban.until), ban.why))
+            self._tell(AddressBanned(ban.address, iso_at(ban.until), ban.why))
 
     def _named(self, login: bytes) -> Customer | None:
         try:
@@ -156,8 +155,3 @@ class Doorkeeper:
 def shown(login: bytes) -> str:
     """*login* for a log line."""
     return login[:LONGEST_SHOWN].decode("utf-8", "backslashreplace")
-
-
-def moment(seconds: float) -> str:
-    """The time *seconds* after 1970, as people read it."""
-    return iso(datetime.fromtimestamp(int(seconds), UTC))

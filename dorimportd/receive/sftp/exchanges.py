@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Final
 
 from twisted.conch.ssh.transport import (
+    DISCONNECT_PROTOCOL_ERROR,
     MSG_DISCONNECT,
     MSG_EXT_INFO,
     MSG_KEX_DH_GEX_REQUEST,
@@ -110,6 +111,10 @@ class ExchangingTransport(PacketTransport):
         between = self.sessionID is None or self._exchanging
         return not between or (kind < MSG_KEXINIT and kind not in NEVER_BETWEEN)
 
+    def disconnect(self, code: int, why: str) -> None:
+        """End the connection; *code* is of RFC 4253 section 11.1."""
+        self.sendDisconnect(code, why.encode())
+
     def drop(self, why: str) -> None:
         """End the connection because of what the client sent."""
-        raise NotImplementedError
+        self.disconnect(DISCONNECT_PROTOCOL_ERROR, why)

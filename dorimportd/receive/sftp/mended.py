@@ -25,7 +25,6 @@ from twisted.conch.ssh.connection import (
 from twisted.conch.ssh.transport import (
     DISCONNECT_BY_APPLICATION,
     DISCONNECT_MAC_ERROR,
-    DISCONNECT_PROTOCOL_ERROR,
 )
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger, LogPublisher
@@ -152,14 +151,6 @@ class MendedTransport(ExchangingTransport):
     def ssh_DISCONNECT(self, packet: bytes) -> None:
         self._end("the client ended the connection")
         self.transport.loseConnection()
-
-    def disconnect(self, code: int, why: str) -> None:
-        """End the connection; *code* is of RFC 4253 section 11.1."""
-        self.sendDisconnect(code, why.encode())
-
-    def drop(self, why: str) -> None:
-        """End the connection because of what the client sent."""
-        self.disconnect(DISCONNECT_PROTOCOL_ERROR, why)
 
     def _end(self, why: str) -> None:
         """No more is taken, and the connection will be lost, whether or not the client takes what is left."""

@@ -22,7 +22,7 @@ class OneAtATime:
     @property
     def is_free(self) -> bool:
         """Whether nobody is in, and nobody waits."""
-        return not self._taken
+        return not self._taken and not self._waiting
 
     async def __aenter__(self) -> None:
         if self._taken:
